@@ -1,8 +1,8 @@
 """Register a trained model in Kubeflow Model Registry, as the last step of a Kubeflow pipeline.
 
 The component is at the end; above it stand its helpers, in the order in which the data travels: arguments and artifacts,
-names and values, evaluation results, location, provenance, address and token, registration, report. KFP ships their source,
-function by function, to the pod: so each imports what it needs inside itself, and there are no module constants.
+names and values, evaluation results, location, provenance, address and token, registration, report. KFP ships the
+source of each function to the pod: so each imports what it needs inside itself, and there are no module constants.
 """
 
 from typing import Any, BinaryIO, Callable  # noqa: UP035 (the pod resolves annotations with `from typing import *`)
@@ -28,7 +28,7 @@ def checked_name(parameter: str, value: str, limit: int) -> str:
         raise ValueError(f"{parameter} is empty: give the model a name and a version. Nothing was sent.")
     if len(name) > limit:
         raise ValueError(
-            f"{parameter} has {len(name)} characters, the registry keeps {limit}: {name[:40]!r}… Nothing was sent."
+            f"{parameter}={name[:40] + '…'!r} has {len(name)} characters, the registry keeps {limit}. Nothing was sent."
         )
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
         raise ValueError(f"{parameter}={name!r} holds control characters. Nothing was sent.")
@@ -57,7 +57,8 @@ def check_request(given: dict[str, Any]) -> dict[str, Any]:
     policies = ("fail", "skip", "update", "increment")
     if request["on_existing_version"] not in policies:
         raise ValueError(
-            f"on_existing_version={request['on_existing_version']!r} is unknown: use one of {', '.join(policies)}. Nothing was sent."
+            f"on_existing_version={request['on_existing_version']!r} is unknown: it is one of {', '.join(policies)}. "
+            "Nothing was sent."
         )
     if request["on_existing_version"] == "increment" and not semantic_version(request["model_version"]):
         raise ValueError(
@@ -85,13 +86,9 @@ def shared_log_path(pvc_mount_path: str, shared_log_file: str) -> str:
     if not pvc_mount_path or not shared_log_file:
         return ""
     root = os.path.realpath(pvc_mount_path)
-    path = os.path.realpath(os.path.join(root, shared_log_file))
-    leaves = (
-        os.path.isabs(shared_log_file)
-        or ".." in shared_log_file.split("/")
-        or not path.startswith(root.rstrip("/") + "/")
-    )
-    if leaves or "\0" in shared_log_file:
+    path = os.path.realpath(os.path.join(root, shared_log_file.replace("\0", "")))
+    is_inside = os.path.commonpath([root, path]) == root != path
+    if not is_inside or os.path.isabs(shared_log_file) or ".." in shared_log_file.split("/") or "\0" in shared_log_file:
         raise ValueError(
             f"shared_log_file={shared_log_file!r} leaves pvc_mount_path={pvc_mount_path!r}: name a file inside of it. "
             "Nothing was sent."
@@ -100,14 +97,14 @@ def shared_log_path(pvc_mount_path: str, shared_log_file: str) -> str:
 
 
 def plain_artifact(artifact: Any) -> dict[str, Any]:
-    """Read a KFP artifact as plain data: `uri`, `path` (in this pod) and `metadata`; {} where the input is not connected."""
+    """Read a KFP artifact as plain data: `uri`, `path` (in this pod) and `metadata`; {} for an input not connected."""
     if artifact is None:
         return {}
     return {"uri": artifact.uri or "", "path": artifact.path or "", "metadata": dict(artifact.metadata or {})}
 
 
 def fold_name(name: str) -> str:
-    """Fold a name to what MySQL and MariaDB compare: case, accents and trailing blanks make no difference (measured, section 3)."""
+    """Fold a name to what MySQL and MariaDB compare: case, accents and trailing blanks do not count (section 3)."""
     import unicodedata
 
     letters = unicodedata.normalize("NFKD", name.casefold())
@@ -125,21 +122,44 @@ def names_credential(key: str) -> bool:
     words = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
     credential = (
         r"password|passwd|passphrase|credential|authorization|apikey|secret$"
-        r"|(^|_)(pwd|secrets?|bearer|cookies?)(_|$)|(^|_)(auth|dsn|pat|connection_string)$"
-        r"|(^|_)(api|access|private|secret|encryption|signing|account|ssh|auth|license|subscription)_?keys?(_|$)"
+        r"|(^|_)(pwd|passcode|secrets?|creds?|bearer|cookies?)(_|$)|(^|_)(auth|dsn|pat|connection_string)$"
+        r"|(^|_)(db|database|user|smtp|redis|mysql|pg)_?pass$"
+        r"|(^|_)(api|access|private|secret|encryption|signing|ssh|auth|client|service|shared|master|account|storage|license"
+        r"|subscription)_?keys?(_|$)"
         r"|(^|_)(api|access|auth|bearer|refresh|session|security)_?tokens?(_|$)"
     )
     piece_of_text = (
         r"(^|_)(bos|eos|pad|unk|sep|cls|mask|eot|eom|eod|boi|eoi|sos|start|begin|stop|end|special|extra|added|image|audio|"
-        r"video|vision|per|first|last|next|prev|new|prompt|prefix|suffix|middle|fim|think|tool|split|newline|blank|by|de)_?token$"
+        r"video|vision|per|first|last|next|prev|new|prompt|prefix|suffix|middle|fim|think|tool|split|newline|blank|"
+        r"max|min|num|total|by|de)_?token$"
     )
     if re.search(credential, words):
         return True
     return words.endswith("token") and not re.search(piece_of_text, words)
 
 
+def redact_pairs(text: str) -> str:
+    """Replace what a credential's name introduces in a text: `password=…`, `"api_key": "…"`, `--hf-token …`."""
+    import re
+
+    pair_shape = re.compile(
+        r"(?<![\w.-])(?P<option>--)?"
+        r"(?P<key>[\w.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth|cookie|dsn|sig)[\w.-]{0,60})"
+        r"""(?:\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))"""
+        r"""(?P<value>(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*)""",
+        re.IGNORECASE,
+    )
+    done, position = "", 0
+    while pair := pair_shape.search(text, position):
+        is_score = re.fullmatch(r"-?\d*\.\d+(?:[eE][+-]?\d+)?", pair["value"])
+        is_secret = names_credential(pair["key"]) and not is_score
+        done += text[position : pair.start("value")] + ("[REDACTED]" if is_secret else "")
+        position = pair.end() if is_secret else pair.start("value")  # such a value can hold a pair of its own
+    return done + text[position:]
+
+
 def redact_text(text: str) -> str:
-    """Replace every secret inside a text: known token shapes, PEM blocks, credentials in URLs, `key=value` pairs (section 3)."""
+    """Replace the secrets in a text: known shapes, PEM blocks, credentials in URLs and in pairs (section 3)."""
     import re
 
     shapes = (
@@ -157,22 +177,11 @@ def redact_text(text: str) -> str:
     )
     for shape in shapes:
         text = re.sub(shape, "[REDACTED]", text, flags=re.DOTALL)
-
-    def hide(pair: re.Match[str]) -> str:
-        is_score = re.fullmatch(r"-?\d*\.\d+(?:[eE][+-]?\d+)?", pair["value"])
-        return pair[0] if is_score or not names_credential(pair["key"]) else pair["key"] + pair["sign"] + "[REDACTED]"
-
-    key = r"[\w.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth|cookie|dsn|sig)[\w.-]{0,60}"
-    value = r"""(?:(?i:bearer|basic) )?[^\s"'&,;\\\[\](){}<>]+"""
-    for option, sign in (("", r"""\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?"""), ("--", r"\s{1,3}")):
-        text = re.sub(
-            rf"(?<![\w.-])(?P<key>{option}{key})(?P<sign>{sign})(?P<value>{value})", hide, text, flags=re.IGNORECASE
-        )
-    return text
+    return redact_pairs(text)
 
 
 def property_name(prefix: str, key: str) -> str:
-    """Name the property of a key so that the server's filter works without quoting: `eval_arc_easy_acc > 0.7` (section 3)."""
+    """Name a key's property so that the server's filter needs no quotes: `eval_arc_easy_acc > 0.7` (section 3)."""
     import hashlib
     import re
 
@@ -181,7 +190,7 @@ def property_name(prefix: str, key: str) -> str:
         word = word[len(prefix) + 1 :]
     name = f"{prefix}_{word}"
     if len(name) > 255:  # longer ones are a 500 from the server (measured)
-        name = f"{name[:246]}_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
+        name = f"{name[:246].rstrip('_')}_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
     return name
 
 
@@ -196,7 +205,7 @@ def unwrap(value: Any) -> Any:
 
 
 def flatten(key: str, value: Any, levels: int = 30) -> list[tuple[str, Any]]:
-    """List what a metadata value holds, nested dicts with dotted keys: `optimizer.lr`. Dicts below `levels` stay one value."""
+    """List what a value holds, nested dicts with dotted keys (`optimizer.lr`); dicts below `levels` stay one value."""
     value = unwrap(value)
     if not isinstance(value, dict) or not value or levels == 0:
         return [(key, value)]
@@ -205,23 +214,26 @@ def flatten(key: str, value: Any, levels: int = 30) -> list[tuple[str, Any]]:
 
 
 def publishable(key: str, value: Any, levels: int = 100) -> Any:
-    """Return a value without its secrets; numbers are never secret, and 3.0 and 3 are one (KFP turns one into the other)."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """Return a value without its secrets and with numbers that do not depend on KFP, which may turn 3.0 into 3."""
+    if isinstance(value, int | float) and not isinstance(value, bool):  # never a secret
+        number = stored_number(value)
+        return int(number) if isinstance(number, float) and abs(number) < 2**53 and number.is_integer() else number
     if isinstance(value, str):
         return "[REDACTED]" if value and names_credential(key) else redact_text(value)
     if isinstance(value, list | dict) and levels == 0:
         return "[nested too deeply]"
     value = unwrap(value)
     if isinstance(value, list):
-        return [publishable(key, item, levels - 1) for item in value]
+        # In a command line, ["--api-key", "…"], the option names what follows it.
+        keys = [key, *(item if isinstance(item, str) and item.startswith("--") else key for item in value)]
+        return [publishable(name, item, levels - 1) for name, item in zip(keys, value, strict=False)]
     if isinstance(value, dict):
         return {redact_text(str(k)): publishable(f"{key}.{k}", item, levels - 1) for k, item in value.items()}
     return value
 
 
 def stored_number(value: float) -> float | str:
-    """Return a number as the server takes it: a double, and text for what JSON cannot hold (a 400 from the server, measured)."""
+    """Return a number as the server takes it: a double; as text what JSON cannot hold (a 400, measured)."""
     import math
 
     try:
@@ -234,7 +246,7 @@ def stored_number(value: float) -> float | str:
 
 
 def stored_text(text: str, longest: int = 4096) -> str:
-    """Return text that the server stores and gives back: no NUL, no lone surrogate, no `mlmd-struct::` in front, not too long."""
+    """Return text that the server takes and gives back: no NUL, no lone surrogate, no leading `mlmd-struct::`."""
     text = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
     if len(text) > longest:
         ending = f"… [cut from {len(text):,} characters]"
@@ -262,7 +274,7 @@ def count_remark(names: list[str], what: str) -> list[str]:
     if not names:
         return []
     more = ", …" if len(names) > 10 else ""
-    return [f"{len(names):,} {what}: {', '.join(stored_text(name, 300) for name in names[:10])}{more}."]
+    return [f"{len(names):,} {what}: {', '.join(stored_text(redact_text(name), 300) for name in names[:10])}{more}."]
 
 
 def named_properties(prefix: str, entries: list[tuple[str, Any]]) -> tuple[dict[str, float | str], list[str]]:
@@ -276,36 +288,34 @@ def named_properties(prefix: str, entries: list[tuple[str, Any]]) -> tuple[dict[
         The properties, and remarks that count what was left out, cut, hidden or renamed.
     """
     properties: dict[str, float | str] = {}
-    values_under: dict[str, set[float | str]] = {}  # by folded name, before a number is added to it
+    values_under: dict[str, set[float | str]] = {}  # by folded name, before it gets a number
     taken: set[str] = set()
     empty, cut, hidden, renamed = [], [], [], []
-    for key, raw in entries:
-        key = redact_text(key)
-        value = property_value(key, raw)
-        name = numbered = property_name(prefix, key)
+    for key, value in [(redact_text(key), property_value(key, value)) for key, value in entries]:
+        name = free = property_name(prefix, key)
         values = values_under.setdefault(fold_name(name), set())
+        if value in values:
+            continue
         if isinstance(value, str) and not value.strip():
             empty.append(name)
             continue
-        if value in values:
-            continue
-        number = len(values) + 1
-        while fold_name(numbered) in taken:
-            numbered = f"{name[: 255 - len(f'_{number}')]}_{number}"
+        number = max(2, len(values) + 1)
+        while fold_name(free) in taken:
+            free = f"{name[: 255 - len(f'_{number}')]}_{number}"
             number += 1
+        properties[free] = value
+        taken.add(fold_name(free))
         values.add(value)
-        taken.add(fold_name(numbered))
-        properties[numbered] = value
-        if numbered != name:
-            renamed.append(numbered)
+        if free != name or len(f"{prefix}_{key}") > 255 or name == f"{prefix}_unnamed":
+            renamed.append(f"{key} is {free}")
         if isinstance(value, str) and "[REDACTED]" in value:
-            hidden.append(numbered)
-        if isinstance(value, str) and value.endswith("characters]"):
-            cut.append(numbered)
-    remarks = count_remark(empty, f"empty {prefix} values were left out")
+            hidden.append(free)
+        if isinstance(value, str) and len(value) == 4096 and value.endswith(" characters]"):
+            cut.append(free)
+    remarks = count_remark(empty, f"{prefix} values were empty and were left out")
     remarks += count_remark(cut, f"{prefix} values were longer than 4,096 characters and were cut")
-    remarks += count_remark(hidden, f"{prefix} values were or held a secret, which was replaced by [REDACTED]")
-    remarks += count_remark(renamed, f"{prefix} values had the name of another one and got a number")
+    remarks += count_remark(hidden, f"{prefix} values are or hold a secret and were hidden")
+    remarks += count_remark(renamed, f"{prefix} keys are too long, without a letter or named like another one")
     return properties, remarks
 
 
@@ -329,11 +339,12 @@ def training_properties(metadata: dict[str, Any]) -> tuple[dict[str, float | str
 
 
 def skip_json_element(file: BinaryIO) -> None:
-    """Move past the JSON string, list or object that starts at the file's position, holding at most 1 MiB of it (section 7).
+    """Move past the JSON string, list or object that starts at the file's position, holding 1 MiB of it (section 7).
 
-    Each chunk loses its escapes, then all but quotes and brackets, then what lies between quotes: all at C speed, which no
-    streaming parser reaches (measured: README, performance). What is left is brackets: those that close what an earlier
-    chunk opened, then those that a later one closes. A chunk that holds the element's end is read again in smaller steps.
+    Each chunk loses its escapes, then all but quotes and brackets, then what lies between quotes, then pairs of
+    brackets, all at C speed: streaming parsers are slower than json.load or refuse NaN (measured). What stays are
+    brackets that close what an earlier chunk opened, and brackets that a later one closes. A chunk with the element's
+    end is read again in smaller steps.
     """
     other_bytes = bytes(set(range(256)) - set(b'"[]{}'))
     as_lists = bytes.maketrans(b"{}", b"[]")
@@ -361,21 +372,25 @@ def skip_json_element(file: BinaryIO) -> None:
         step = step if found else min(step * 4, 1 << 20)
 
 
-def unmatched_brackets(brackets: bytes, deepest: int = 1000) -> bytes:
+def unmatched_brackets(brackets: bytes, rounds: int = 16) -> bytes:
     """Remove the pairs from a text of square brackets: `][[]` becomes `][`.
 
-    Deeper nesting than Python's own parser follows is refused, so that a hostile file cannot make this slow.
+    Each round removes one level of nesting; what is nested deeper, as in no real file, is counted bracket by bracket.
     """
-    for _ in range(deepest):
+    from itertools import accumulate
+
+    for _ in range(rounds):
         fewer = brackets.replace(b"[]", b"")
         if len(fewer) == len(brackets):
             return brackets
         brackets = fewer
-    raise ValueError("its values are nested too deeply")
+    heights = accumulate(1 if bracket == ord("[") else -1 for bracket in brackets)
+    closed = max(0, -min(heights, default=0))
+    return b"]" * closed + b"[" * (closed + brackets.count(b"[") - brackets.count(b"]"))
 
 
 def outline_json(file: BinaryIO, longest_text: int = 65_536, most_bytes: int = 1 << 20) -> dict[str, Any]:
-    """Read a JSON object's own members; a list, an object or a long string in it becomes its place in the file, [start, end]."""
+    """Read a JSON object's own members; a list, object or long string becomes its place in the file, [start, end]."""
     import json
     import re
 
@@ -406,7 +421,7 @@ def outline_json(file: BinaryIO, longest_text: int = 65_536, most_bytes: int = 1
 
 
 def results_file(path: str) -> str:
-    """Find the results: the file itself, or the one JSON file of a folder. Links in a folder, pipes and devices are no results.
+    """Find the results: the file itself, or the one JSON file in a folder; links in it, pipes and devices do not count.
 
     Raises:
         ValueError: There is no such file, or more than one.
@@ -425,44 +440,53 @@ def results_file(path: str) -> str:
     return str(found[0])
 
 
-def read_results(path: str, largest: int = 4 << 20) -> tuple[dict[str, Any], list[str]]:
+def read_member(file: BinaryIO, value: Any, largest: int = 4 << 20) -> Any:
+    """Read one member of the outline: a value as it is, or what stands at its place in the file.
+
+    Raises:
+        ValueError: It is no JSON, or larger than anything that lm-eval writes there.
+    """
+    import json
+
+    if not isinstance(value, list):
+        return value
+    start, end = int(value[0]), int(value[1])
+    if end - start > largest:
+        raise ValueError(f"is larger than {largest:,} bytes")
+    file.seek(start)
+    try:
+        return json.loads(file.read(end - start), parse_int=float)
+    except (ValueError, RecursionError):
+        raise ValueError("is not valid JSON") from None
+
+
+def read_results(path: str) -> tuple[dict[str, Any], list[str]]:
     """Read what is recorded of lm-eval's results; `samples`, however large, is never held in memory (sections 3 and 7).
 
     Args:
         path: The results file, or a folder that holds one.
-        largest: How many bytes of one member are read at most; real ones have a few thousand.
 
     Returns:
         The wanted members (none of a file that is missing, broken or something else), and remarks for the log.
     """
-    import json
-
-    wanted = ("results", "groups", "group_subtasks", "higher_is_better", "n-shot", "n-samples", "config")
+    wanted = {"results", "groups", "group_subtasks", "higher_is_better", "n-shot", "n-samples", "config"}
+    wanted |= {"lm_eval_version", "git_hash"}
     members: dict[str, Any] = {}
     remarks = []
     try:
         with open(results_file(path), "rb") as file:
             for name, value in outline_json(file).items():
-                if isinstance(value, list) and name in wanted:
-                    start, end = int(value[0]), int(value[1])
-                    if end - start > largest:
-                        remarks.append(
-                            f"The evaluation results' {name!r} is larger than {largest:,} bytes: it is not recorded."
-                        )
-                        continue
-                    file.seek(start)
-                    try:
-                        value = json.loads(file.read(end - start), parse_int=float)
-                    except (ValueError, RecursionError):
-                        remarks.append(f"The evaluation results' {name!r} is not valid JSON: it is not recorded.")
-                        continue
-                if name in wanted or name in ("lm_eval_version", "git_hash"):
-                    members[name] = value
+                if name not in wanted:
+                    continue
+                try:
+                    members[name] = read_member(file, value)
+                except ValueError as error:
+                    remarks.append(f"The evaluation results' {name!r} {error}: it is not recorded.")
     except (OSError, ValueError, RecursionError) as error:
         reason = redact_text(str(error))
         return {}, [f"The evaluation results could not be read ({reason}): only their location is recorded."]
     if not remarks and not as_dict(members.get("results")) and not as_dict(members.get("groups")):
-        remarks.append("The evaluation results hold no lm-eval scores: only their location is recorded.")
+        return {}, ["The evaluation results hold no lm-eval scores: only their location is recorded."]
     return members, remarks
 
 
@@ -477,14 +501,12 @@ def score_of(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    except OverflowError:
-        return float("inf") if float(str(value)[:2]) > 0 else float("-inf")
 
 
 def task_scores(results: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """List every task's and group's (task, metric key, value) as lm-eval wrote it; counts and predict-only runs hold no score."""
+    """List each task's and group's (task, metric key, value) as lm-eval wrote it; counts and `bypass` are no scores."""
     no_scores = ("name", "alias", "sample_len", "sample_count", "samples", "bypass", "bypass_stderr")
     tasks = {**as_dict(results.get("groups")), **as_dict(results.get("results"))}
     return [
@@ -495,16 +517,22 @@ def task_scores(results: dict[str, Any]) -> list[tuple[str, str, Any]]:
     ]
 
 
-def is_subtask(task: str, results: dict[str, Any]) -> bool:
-    """Say whether a task is part of a group; files without `group_subtasks` show it by a dash before its alias."""
-    groups = as_dict(results.get("group_subtasks"))
-    alias = as_dict(as_dict(results.get("results")).get(task)).get("alias")
-    listed = any(task in members for members in groups.values() if isinstance(members, list))
-    return listed or (isinstance(alias, str) and alias.lstrip().startswith("- "))
+def subtask_names(results: dict[str, Any]) -> set[str]:
+    """Name the tasks that are part of a group's score; in a group without a score each task stands for itself.
+
+    Files without `group_subtasks` show a subtask by a dash before its alias.
+    """
+    if "group_subtasks" not in results:
+        tasks = as_dict(results.get("results")).items()
+        return {task for task, scores in tasks if str(as_dict(scores).get("alias")).lstrip().startswith("- ")}
+    scored = {task for task, _, value in task_scores(results) if score_of(value) is not None}
+    groups = as_dict(results.get("group_subtasks")).items()
+    members = [names for group, names in groups if isinstance(names, list) and group in scored]
+    return {name for names in members for name in names if isinstance(name, str)}
 
 
 def higher_is_better(task: str, metric: str, results: dict[str, Any]) -> bool:
-    """Say whether a high score is a good one: as the file declares it, for a group that it leaves out as all its subtasks do."""
+    """Say whether a high score is a good one: as declared; a group without a declaration follows all its subtasks."""
     declared, groups = as_dict(results.get("higher_is_better")), as_dict(results.get("group_subtasks"))
     pending, seen, answers = [task], set(), []
     while pending:
@@ -520,35 +548,32 @@ def higher_is_better(task: str, metric: str, results: dict[str, Any]) -> bool:
 
 
 def best_score(results: dict[str, Any]) -> tuple[str, float] | None:
-    """Pick the best accuracy-like score of the top-level tasks and groups: a share of right answers, from 0 to 1 (section 3)."""
+    """Pick the top-level tasks' and groups' best accuracy-like score: a share of right answers, 0 to 1 (section 3)."""
     import re
 
-    accuracy_like = r"(?:^|_)(?:acc|accuracy|em|f1|match|mc\d|pass@\d+|pass_at_\d+)(?:_|$)"
-    best = None
+    accuracy_like = r"(?:^|[_-])(?:acc|accuracy|em|f1|match|mc\d|pass@\d+|pass_at_\d+)(?:[_-]|$)"
+    subtasks, best = subtask_names(results), None
     for task, key, value in task_scores(results):
         metric, score = key.split(",")[0], score_of(value)
         if score is None or not 0 <= score <= 1 or metric.endswith("_stderr") or not re.search(accuracy_like, metric):
             continue
-        if (
-            not is_subtask(task, results)
-            and higher_is_better(task, metric, results)
-            and (best is None or score > best[1])
-        ):
+        if task not in subtasks and higher_is_better(task, metric, results) and (best is None or score > best[1]):
             best = property_name("eval", f"{task}_{key}"), score
     return best
 
 
 def repeated_scores(results: dict[str, Any]) -> set[tuple[str, float | str]]:
-    """List what the evaluation step's metrics repeat of its results, as (folded name, value): each number under its task's alias.
+    """List what the evaluation step's metrics may repeat of its results, as (folded name, value).
 
-    The evaluation component writes `<alias>_<metric>,<filter>`, and `holdout` for its own task `custom_holdout_eval`.
+    The evaluation component writes numbers as `<alias>_<metric>,<filter>`, with `holdout` for `custom_holdout_eval`.
     """
     repeated = set()
     for task, scores in {**as_dict(results.get("groups")), **as_dict(results.get("results"))}.items():
-        shown_as = "holdout" if task == "custom_holdout_eval" else as_dict(scores).get("alias")
+        alias = "holdout" if task == "custom_holdout_eval" else as_dict(scores).get("alias", task)
         for key, value in as_dict(scores).items():
             if isinstance(value, int | float):
-                repeated.add((fold_name(property_name("eval", f"{shown_as}_{key}")), stored_number(value)))
+                names = {fold_name(property_name("eval", f"{shown}_{key}")) for shown in (task, alias)}
+                repeated |= {(name, stored_number(value)) for name in names}
     return repeated
 
 
@@ -568,7 +593,7 @@ def task_counts(results: dict[str, Any]) -> list[tuple[str, Any]]:
 def evaluation_properties(
     metadata: dict[str, Any], results: dict[str, Any], results_uri: str
 ) -> tuple[dict[str, float | str], list[str]]:
-    """Record the evaluation as `eval_<key>`: what matters most comes first, and a score that both sources hold comes once.
+    """Record the evaluation as `eval_<key>`: what matters most comes first, a score that both sources hold comes once.
 
     Args:
         metadata: The metadata of the evaluation step's Metrics artifact.
@@ -588,7 +613,8 @@ def evaluation_properties(
     about += [(key, value) for key, value in facts.items() if value]
     scores = [(task, key, score_of(value)) for task, key, value in task_scores(results)]
     without_number = [property_name("eval", f"{task}_{key}") for task, key, score in scores if score is None]
-    ranked = sorted(scores, key=lambda s: (s[1].split(",")[0].endswith("_stderr"), is_subtask(s[0], results)))
+    subtasks = subtask_names(results)
+    ranked = sorted(scores, key=lambda score: (score[1].split(",")[0].endswith("_stderr"), score[0] in subtasks))
     repeated = repeated_scores(results)
     own = [
         (key, value)
@@ -596,7 +622,7 @@ def evaluation_properties(
         if (fold_name(property_name("eval", key)), property_value(key, value)) not in repeated
     ]
     measured = [(f"{task}_{key}", score) for task, key, score in ranked if score is not None]
-    properties, remarks = named_properties("eval", about + measured + own + task_counts(results))
+    properties, remarks = named_properties("eval", about + own + measured + task_counts(results))
     return properties, remarks + count_remark(without_number, "evaluation scores hold no number and were left out")
 
 
@@ -620,14 +646,13 @@ def custom_properties_checked(custom: dict[str, Any]) -> dict[str, float | str]:
         if "\0" in name or name != name.encode("utf-8", "replace").decode():
             raise ValueError(f"custom_properties: the name {shown} holds a character that the registry cannot store.")
         if not isinstance(value, str | bool | int | float):
+            kind = type(value).__name__
             raise ValueError(
-                f"custom_properties: the value of {shown} must be a text, a number or a boolean, not {type(value).__name__}."
+                f"custom_properties: the value of {shown} must be text, a number or a boolean, not {kind}."
             )
         other = names.setdefault(fold_name(name), name)
         if other != name:
-            raise ValueError(
-                f"custom_properties: {redact_text(repr(other))} and {shown} are one name to MySQL: give only one."
-            )
+            raise ValueError(f"custom_properties: {redact_text(repr(other))} and {shown} are one name to MySQL.")
     return {name: property_value(name, value) for name, value in custom.items()}
 
 
@@ -638,7 +663,7 @@ def complete_properties(
     custom: dict[str, float | str],
     most: int = 1000,
 ) -> tuple[dict[str, float | str], list[str]]:
-    """Join the sources into one version's properties: the caller's win, and what matters least is cut first (section 3).
+    """Join the sources into one version's properties: the caller's win, what matters least is cut first (section 3).
 
     Args:
         provenance: Which run made the model: `pipeline_*`, `base_model`.
@@ -652,13 +677,12 @@ def complete_properties(
     """
     run = {name: property_value(name, value) for name, value in provenance.items() if value.strip()}
     given = {fold_name(name) for name in custom}
-    derived = {**run, **evaluation, **training}
-    replaced = [name for name in derived if fold_name(name) in given]
-    kept = {name: value for name, value in run.items() if name not in replaced}
-    kept |= custom | {name: value for name, value in derived.items() if name not in replaced}
-    remarks = count_remark(replaced, "recorded values were replaced by custom_properties")
-    remarks += count_remark(list(kept)[most:], f"properties beyond the first {most:,} were left out")
-    return dict(list(kept.items())[:most]), remarks
+    replaced = [name for name in (run | evaluation | training) if fold_name(name) in given]
+    joined = {name: value for name, value in run.items() if fold_name(name) not in given} | custom
+    joined |= {name: value for name, value in (evaluation | training).items() if fold_name(name) not in given}
+    remarks = count_remark(replaced, "derived values gave way to custom_properties")
+    remarks += count_remark(list(joined)[most:], f"properties beyond the first {most:,} were left out")
+    return dict(list(joined.items())[:most]), remarks
 
 
 def uri_scheme(uri: str) -> str:
@@ -731,15 +755,13 @@ def s3_endpoint(params: dict[str, str]) -> str:
         params: The object store's parameters.
 
     Returns:
-        The endpoint; AWS's regional one where none, or the global one, is given (AWS answers the global one with a
-        redirect for any region but us-east-1, and KServe does not follow it); "" if unknown or not usable.
+        The endpoint; for AWS itself the regional one, which it needs (DESIGN section 4); "" if unknown or unusable.
     """
     import re
 
     endpoint, region = params.get("endpoint", "").rstrip("/"), params.get("region", "")
-    if re.fullmatch(r"(https?://)?s3\.amazonaws\.com(:443)?", endpoint, re.IGNORECASE) and region:
-        endpoint = ""
-    if not endpoint and params.get("provider", "").lower() == "s3" and region:
+    aws = endpoint or (params.get("provider", "").lower() == "s3" and "s3.amazonaws.com")
+    if aws and region and re.fullmatch(r"(https?://)?s3\.amazonaws\.com(:443)?", aws, re.IGNORECASE):
         domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         return f"https://s3.{region}.{domain}"
     if endpoint and "://" not in endpoint:
@@ -772,10 +794,10 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
     key = location[len("s3://") :].partition("/")[2]
     if key.startswith("/") or re.search(r"[?#\t\r\n]", key):
         remarks.append(
-            f"The key {key!r} holds a character that an S3 URI cannot express, so KServe will not find the model: "
+            f"WARNING: The key {key!r} holds a character that an S3 URI cannot express, so KServe will not find the model: "
             "store it under a key without '?', '#', tabs, line ends and a leading '/'."
         )
-    region = params.get("region", "") if re.fullmatch(r"[\w-]+", params.get("region", "")) else ""
+    region = params.get("region", "") if re.fullmatch(r"[A-Za-z0-9_-]+", params.get("region", "")) else ""
     endpoint = s3_endpoint({**params, "region": region, "provider": params.get("provider") or uri_scheme(uri)})
     if not endpoint:
         remarks.append(
@@ -786,45 +808,18 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
     return f"{location}?endpoint={endpoint}" + (f"&defaultRegion={region}" if region else ""), remarks
 
 
-def store_location(uri: str, metadata: dict[str, Any]) -> tuple[str, list[str]]:
-    """Turns the URI of an object store or another service into the one to register.
-
-    Args:
-        uri: A URI with a scheme.
-        metadata: The metadata of the artifact that the URI belongs to, {} if it belongs to none.
-
-    Returns:
-        The location and remarks. What is not S3 stays as it is: which schemes can be served is up to the cluster.
-    """
-    if uri_scheme(uri) in ("s3", "minio"):
-        return s3_location(uri, session_params(metadata))
-    return uri, []
-
-
-def pod_path(uri: str) -> str:
-    """Takes a `file://` URI for the path that it is; nothing is decoded, as KServe decodes nothing.
-
-    Args:
-        uri: A path or a `file://` URI.
-
-    Returns:
-        The path.
-    """
-    return uri[len("file://") :] if uri.lower().startswith("file://") else uri
-
-
 def claims_are_needed(model_uri: str, artifact: dict[str, Any]) -> bool:
-    """Tells whether only this pod's own spec can tell the location: it names no object store or other service.
+    """Tells whether only this pod's own spec can tell the location: it is a path in the pod, nothing else.
 
     Args:
         model_uri: The caller's location, "" if none.
         artifact: The model artifact as {"uri": …, "path": …, "metadata": …}, or {}.
 
     Returns:
-        True if the location is a path in the pod.
+        True if `locate_model` will ask for the claims, in a cluster.
     """
-    uri = model_uri.strip() or (artifact.get("uri") or "").strip()
-    return not uri_scheme(uri) and not model_uri.strip().lower().startswith("file://")
+    given = model_uri.strip()
+    return not uri_scheme(given or artifact.get("uri") or "") and not given.lower().startswith("file://")
 
 
 def pod_mounts(pod: dict[str, Any], environment: dict[str, str]) -> list[dict[str, Any]]:
@@ -866,7 +861,7 @@ def pod_mounts(pod: dict[str, Any], environment: dict[str, str]) -> list[dict[st
 
 
 def finish_within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Bounds a best-effort call: a client's own time-out restarts with every byte that a sick server sends.
+    """Bounds a best-effort call: a client's own time-out starts anew with every byte that a sick server sends.
 
     Args:
         seconds: How long to wait.
@@ -879,23 +874,21 @@ def finish_within(seconds: float, call: Callable[[], Any]) -> Any:
         TimeoutError: There was no answer in time; the call is left to a thread that does not hold up the exit.
     """
     import threading
+    from concurrent.futures import Future
 
-    outcome: dict[str, Any] = {}
+    outcome: Future[Any] = Future()
 
     def run() -> None:
         try:
-            outcome["value"] = call()
-        except Exception as error:
-            outcome["error"] = error
+            outcome.set_result(call())
+        except BaseException as error:  # handed to the caller, who raises it
+            outcome.set_exception(error)
 
-    worker = threading.Thread(target=run, daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if "error" in outcome:
-        raise outcome["error"]
-    if "value" not in outcome:
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    return outcome["value"]
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError as error:
+        raise TimeoutError(f"no answer within {seconds:g} s") from error
 
 
 def read_resource(path: str, account_dir: str, seconds: float) -> dict[str, Any]:
@@ -935,14 +928,25 @@ def read_resource(path: str, account_dir: str, seconds: float) -> dict[str, Any]
         return json.loads(answer.data)
 
     try:
-        found = finish_within(seconds, ask)
+        return dict(finish_within(seconds, ask))
     except Exception as error:  # best effort (DESIGN section 5): whatever the client raises, the registration goes on
         status = getattr(error, "status", None)
-        reason = f"HTTP {status} {error.reason}" if status else " ".join(f"{type(error).__name__}: {error}".split())
-        raise LookupError(f"the Kubernetes API gave no {path}: {reason[:300]}") from error
-    if not isinstance(found, dict):
-        raise LookupError(f"the Kubernetes API gave no {path}: the answer is no object")
-    return found
+        text = f"HTTP {status} {getattr(error, 'reason', '')}" if status else f"{type(error).__name__}: {error}"
+        raise LookupError(f"the Kubernetes API gave no {path}: {' '.join(text.split())[:300]}") from error
+
+
+def unknown_parts(names: list[str], known: dict[str, Any]) -> list[str]:
+    """Names, for the log, what is not known about the run.
+
+    Args:
+        names: What to look at, of "namespace", "run_id", "run_name".
+        known: What is known.
+
+    Returns:
+        The names of the empty ones, as a reader says them.
+    """
+    titles = {"namespace": "namespace", "run_id": "run ID", "run_name": "run name"}
+    return [titles[name] for name in names if not known[name]]
 
 
 def observe_cluster(
@@ -951,7 +955,7 @@ def observe_cluster(
     account_dir: str = "/var/run/secrets/kubernetes.io/serviceaccount",
     seconds: float = 10.0,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Looks at the pod that this runs in; the one edge of location and provenance (DESIGN sections 4 and 5).
+    """Looks at the pod that this runs in: the one edge of location and provenance (DESIGN sections 4 and 5).
 
     The Kubernetes API is asked only for what nothing nearer can tell, in at most two calls: the pod for the run's ID
     and the claims, the Argo Workflow for the run's display name.
@@ -972,29 +976,30 @@ def observe_cluster(
     seen |= {"namespace": "", "run_id": "", "run_name": "", "workflow": "", "mounts": []}
     if not seen["in_cluster"]:
         return seen, []
-    reason = ""
+    reason = f"{account_dir}/namespace is empty"
     try:
         with open(f"{account_dir}/namespace", encoding="utf-8") as file:
             seen["namespace"] = file.read().strip()
-        pod_name = os.environ.get("KFP_POD_NAME") or os.environ.get("HOSTNAME", "")
         if needs_claims or "run_id" in missing or "run_name" in missing:
-            reason = f"pod {pod_name} does not tell: it lacks the labels of a pipeline's pod"
+            pod_name = os.environ.get("KFP_POD_NAME") or os.environ.get("HOSTNAME")
+            if not pod_name:
+                raise LookupError("neither KFP_POD_NAME nor HOSTNAME names this pod")
+            reason = f"pod {pod_name} lacks the labels of a pipeline's pod"
             pod = read_resource(f"/api/v1/namespaces/{seen['namespace']}/pods/{pod_name}", account_dir, seconds)
-            labels = pod.get("metadata", {}).get("labels") or {}
+            labels = (pod.get("metadata") or {}).get("labels") or {}
             seen["run_id"] = labels.get("pipeline/runid", "")
             seen["workflow"] = labels.get("workflows.argoproj.io/workflow", "")
             seen["mounts"] = pod_mounts(pod, dict(os.environ))
         if "run_name" in missing and seen["workflow"]:
-            reason = f"workflow {seen['workflow']} has no annotation pipelines.kubeflow.org/run_name"
+            reason = f"workflow {seen['workflow']} lacks the annotation pipelines.kubeflow.org/run_name"
             workflows = f"/apis/argoproj.io/v1alpha1/namespaces/{seen['namespace']}/workflows"
             workflow = read_resource(f"{workflows}/{seen['workflow']}", account_dir, seconds)
-            annotations = workflow.get("metadata", {}).get("annotations") or {}
+            annotations = (workflow.get("metadata") or {}).get("annotations") or {}
             seen["run_name"] = annotations.get("pipelines.kubeflow.org/run_name", "")
     except (LookupError, OSError) as error:
-        reason = str(error)
-    unknown = [name.replace("_", " ") for name in missing if not seen[name]]
-    unknown += ["volume claims"] if needs_claims and not seen["mounts"] else []
-    return seen, [f"Unknown stays the {', '.join(unknown)}: {reason}."] if unknown else []
+        reason = f"{error}"
+    unknown = unknown_parts(missing, seen) + (["volume claims"] if needs_claims and not seen["mounts"] else [])
+    return seen, [f"Unknown: {', '.join(unknown)}, since {reason}."] if unknown else []
 
 
 def pvc_location(path: str, mounts: list[dict[str, Any]]) -> tuple[str, bool]:
@@ -1029,12 +1034,12 @@ def pvc_location(path: str, mounts: list[dict[str, Any]]) -> tuple[str, bool]:
     return "pvc://" + "/".join(part for part in parts if part), mount["lasting"]
 
 
-def volume_location(paths: list[str], cluster: dict[str, Any]) -> tuple[str, list[str]]:
+def volume_location(paths: list[str], mounts: list[dict[str, Any]]) -> tuple[str, list[str]]:
     """Finds the claim that holds the model; a claim that outlives the run wins over one that does not.
 
     Args:
         paths: Absolute paths in the pod where the model lies, the likeliest first.
-        cluster: What `observe_cluster` saw.
+        mounts: What is mounted where.
 
     Returns:
         The location and, if it goes with the run, a remark.
@@ -1042,22 +1047,44 @@ def volume_location(paths: list[str], cluster: dict[str, Any]) -> tuple[str, lis
     Raises:
         ValueError: No claim holds the model.
     """
-    held = [location for location in (pvc_location(path, cluster["mounts"]) for path in paths) if location[0]]
-    for location, lasting in held:
-        if lasting:
-            return location, []
+    held = [found for found in (pvc_location(path, mounts) for path in paths) if found[0]]
     if not held:
-        spec = "no volume claim of this pod holds it" if cluster["mounts"] else "this pod's spec could not be read"
+        spec = "no volume claim of this pod holds it" if mounts else "this pod's spec could not be read"
         raise ValueError(
             f"The model lies at {' or '.join(map(repr, paths))} inside this pod, and {spec}, so nothing outside the "
             "pod can find it there. Nothing was registered. Pass its location as model_uri (pvc://<claim>/<path>, "
             "s3://…), or let the pod's service account read pods."
         )
-    location = held[0][0]
-    return location, [
+    location, lasting = max(held, key=lambda found: found[1])
+    if lasting:
+        return location, []
+    warning = (
         f"WARNING: {location} will not outlive the run, since the claim goes with it: "
         "store the model in an object store or on a claim of its own to deploy it later."
-    ]
+    )
+    return location, [warning]
+
+
+def model_paths(given: str, artifact: dict[str, Any], final_model: str) -> list[str]:
+    """Lists where the model may lie in this pod, when no URI tells (DESIGN section 4, source 3).
+
+    Args:
+        given: The caller's location, "" if none.
+        artifact: The model artifact, or {}.
+        final_model: The workspace's model folder, "" if there is none.
+
+    Returns:
+        Absolute paths, the likeliest first; `final_model` only if nothing names another one.
+    """
+    import os.path
+
+    named = [given] if given else [(artifact.get("metadata") or {}).get("pvc_model_dir")]
+    if not given:
+        named += [artifact.get("uri"), artifact.get("path")]
+    # file:// is cut off verbatim: KServe's code decodes nothing (measured).
+    paths = [path[7:] if path.lower().startswith("file://") else path for path in named if isinstance(path, str)]
+    paths = [os.path.abspath(path) for path in paths if path.strip()]
+    return list(dict.fromkeys(paths)) or ([os.path.abspath(final_model)] if final_model else [])
 
 
 def locate_model(
@@ -1084,34 +1111,30 @@ def locate_model(
     Raises:
         ValueError: There is no model, nothing outside the pod can find it, or its URI is too long.
     """
-    import os.path
-
-    metadata = artifact.get("metadata") or {}
-    given, found = model_uri.strip(), (artifact.get("uri") or "").strip()
-    uri, remarks = without_credentials(given or found)
-    if uri_scheme(uri):
-        location, more = store_location(uri, {} if given else metadata)
-    elif given.lower().startswith("file://"):
+    given, final_model = model_uri.strip(), f"{pvc_mount_path.rstrip('/')}/final_model"
+    uri, remarks = without_credentials(given or artifact.get("uri") or "")
+    if uri_scheme(uri) in ("s3", "minio"):
+        params = session_params({} if given else artifact.get("metadata") or {})
+        location, more = s3_location(uri, params)
+    elif uri_scheme(uri) or given.lower().startswith("file://"):
         location, more = uri, []
+    elif given and not given.startswith("/"):
+        raise ValueError(f"model_uri {given!r} is neither a URI nor an absolute path. Nothing was registered.")
     else:
-        if given and not given.startswith("/"):
-            raise ValueError(f"model_uri {given!r} is neither a URI nor an absolute path. Nothing was registered.")
-        named = [given] if given else [metadata.get("pvc_model_dir"), found, artifact.get("path")]
-        paths = [os.path.abspath(pod_path(path)) for path in named if isinstance(path, str) and path.strip()]
-        if not paths and final_model_exists:
-            paths = [os.path.join(pvc_mount_path, "final_model")]
+        paths = model_paths(given, artifact, final_model if final_model_exists else "")
         if not paths:
             raise ValueError(
-                "There is no model to register: no model_uri, no input_model with a URI, and no "
-                f"{os.path.join(pvc_mount_path, 'final_model')!r}. Nothing was registered; pass one of them."
+                "There is no model to register: no model_uri, no input_model that says where it is, and no "
+                f"{final_model!r} in this pod. Nothing was registered; pass one of them."
             )
-        paths = list(dict.fromkeys(paths))
-        location, more = volume_location(paths, cluster) if cluster["in_cluster"] else (f"file://{paths[0]}", [])
-    # PostgreSQL's index takes 2,600 bytes of a URI and no more (measured).
-    if len(location.encode()) > 2600:
+        location, more = (
+            volume_location(paths, cluster["mounts"]) if cluster["in_cluster"] else (f"file://{paths[0]}", [])
+        )
+    size = len(location.encode())
+    if size > 2600:  # the most that PostgreSQL's index takes (measured)
         raise ValueError(
-            f"The model's URI has {len(location.encode()):,} bytes and the registry takes 2,600 at most: "
-            f"{location[:100]}… Nothing was registered; store the model under a shorter name."
+            f"The model's URI has {size:,} bytes and the registry takes 2,600 at most: {location[:100]}… "
+            "Nothing was registered; store the model under a shorter name."
         )
     return location, remarks + more
 
@@ -1128,10 +1151,10 @@ def trace_run(given: dict[str, str], cluster: dict[str, Any]) -> tuple[dict[str,
         said why).
     """
     provenance = {name: value or cluster.get(name, "") for name, value in given.items()}
-    unknown = [name.replace("_", " ") for name in ("namespace", "run_id", "run_name") if not provenance[name]]
+    unknown = unknown_parts(["namespace", "run_id", "run_name"], provenance)
     if cluster["in_cluster"] or not unknown:
         return provenance, []
-    return provenance, [f"This runs outside a cluster, so unknown stays the {', '.join(unknown)}."]
+    return provenance, [f"Unknown: {', '.join(unknown)}, since this runs outside a cluster."]
 
 
 def model_source(provenance: dict[str, str]) -> dict[str, str]:
@@ -1186,6 +1209,7 @@ def registry_base_url(address: str, port: int) -> str:
     Raises:
         ValueError: It is no address, or it holds credentials, a query or a fragment.
     """
+    import contextlib
     import ipaddress
     import re
     from urllib.parse import urlsplit
@@ -1195,10 +1219,8 @@ def registry_base_url(address: str, port: int) -> str:
         "or an http(s):// URL, without user name, query or fragment. Nothing was sent."
     )
     text = address.strip()
-    try:
+    with contextlib.suppress(ValueError):
         text = f"[{ipaddress.IPv6Address(text)}]"
-    except ValueError:
-        pass
     try:
         parts = urlsplit(text if "://" in text else f"//{text}")
         host, own_port = parts.hostname or "", parts.port
@@ -1290,8 +1312,8 @@ def request_headers(url: str, token: str) -> tuple[dict[str, str], str, list[str
         return {}, "no token was sent (none is mounted in this pod)", []
     if not may_carry_token(url):
         remark = (
-            f"The pod's token is not sent to {url}: it would cross the network in clear, and the name may lie outside of "
-            "the cluster. Write https://…, or the full name <service>.<namespace>.svc.cluster.local."
+            f"The pod's token is not sent to {url}: it would cross the network in clear, and the name may lie outside "
+            "of the cluster. Write https://…, or the full name <service>.<namespace>.svc.cluster.local."
         )
         return {}, "no token was sent (it would have crossed the network in clear)", [remark]
     return {"Authorization": f"Bearer {token}"}, f"the token of {service_account(token)} was sent", []
@@ -1412,7 +1434,7 @@ def open_session(
 
 
 def is_unknown_path(reply: dict[str, Any]) -> bool:
-    """Tell a path that the server does not serve (plain text) from an entity that it does not have (JSON, with a message)."""
+    """Tell a path that the server does not serve (plain text) from an entity that it lacks (JSON, with a message)."""
     document = reply["document"]
     return reply["status"] == 404 and not (isinstance(document, dict) and "message" in document)
 
@@ -1440,11 +1462,8 @@ def retry_pause(attempt: int, retry_after: str, now: float, jitter: float) -> fl
 
     pause = min(0.5 * 2**attempt, 16.0) * (0.75 + jitter / 2)
     try:
-        asked = (
-            float(retry_after)
-            if retry_after.strip().isdigit()
-            else parsedate_to_datetime(retry_after).timestamp() - now
-        )
+        date = None if retry_after.strip().isdigit() else parsedate_to_datetime(retry_after)
+        asked = date.timestamp() - now if date else float(retry_after)
     except ValueError:
         asked = 0.0
     return max(pause, asked)
@@ -1473,7 +1492,7 @@ def ask(
 ) -> dict[str, Any]:
     """Make a request that may be repeated (GET, or a PATCH that says what shall be) until an answer settles it.
 
-    The first answer also decides the API version: servers up to mid-2026 serve only v1alpha3, newer ones v1 too (measured).
+    The first answer also decides the API version: servers up to mid-2026 serve v1alpha3 only, newer ones v1, too.
     """
     import time
 
@@ -1534,22 +1553,20 @@ def answered_entity(registry: dict[str, Any], reply: dict[str, Any], doing: str)
     raise refusal(registry, reply, doing)
 
 
-def name_filters(name: str) -> list[str]:
-    r"""Write the `filterQuery` that finds a name exactly, and what finds it where the server's own reading fails.
+def name_filter(name: str) -> str:
+    r"""Write the `filterQuery` that finds a name exactly; the caller compares what comes back, as look-alikes may.
 
-    `\` escapes quotes in a literal (measured on all three databases), while `?name=` is an SQL LIKE. Two things remain
-    in the server's source (internal/db/filter): it strips every quote character from both ends of a literal, and for
-    versions it turns `=` into LIKE, where `\` never matches itself. A second filter with `_` in these places finds such
-    names. Both may return look-alikes: the caller compares names.
+    `\` escapes a quote in a literal (measured on all three databases), while `?name=` is an SQL LIKE. Two kinds of
+    names need more (the server's own source, internal/db/filter): it strips every quote from both ends of a literal,
+    and for versions it turns `=` into LIKE, where `\` never matches itself. There `_` stands for any character.
     """
     import re
 
-    literal = name.replace("\\", "\\\\").replace("'", "\\'")
-    filters = [f"name = '{literal}'"]
     if re.search(r"^['\"]|\\|['\"]$", name):
         pattern = re.sub(r"[\\'\"]", "_", name)
-        filters.append(f"name LIKE '%{pattern}'")
-    return filters
+        return f"name LIKE '%{pattern}'"
+    literal = name.replace("'", "\\'")
+    return f"name = '{literal}'"
 
 
 def list_entities(registry: dict[str, Any], path: str, filter_query: str) -> list[dict[str, Any]]:
@@ -1569,13 +1586,10 @@ def list_entities(registry: dict[str, Any], path: str, filter_query: str) -> lis
             return entities
 
 
-def find_by_name(registry: dict[str, Any], path: str, name: str, filters: list[str]) -> dict[str, Any] | None:
-    """Find the one entity of exactly this name, same characters, same case, with the first filter that does."""
-    for filter_query in filters:
-        for entity in list_entities(registry, path, filter_query):
-            if entity.get("name") == name:
-                return entity
-    return None
+def find_by_name(registry: dict[str, Any], path: str, name: str) -> dict[str, Any] | None:
+    """Find the one entity of exactly this name: same characters, same case."""
+    found = [entity for entity in list_entities(registry, path, name_filter(name)) if entity.get("name") == name]
+    return found[0] if found else None
 
 
 def find_or_create_model(registry: dict[str, Any], registration: dict[str, Any]) -> dict[str, Any]:
@@ -1587,9 +1601,7 @@ def find_or_create_model(registry: dict[str, Any], registration: dict[str, Any])
     name = registration["model_name"]
     path = "/registered_models"
     what = f"the registered model {name!r}"
-    filters = name_filters(name)
-    # One look-up is enough before creating: a conflict leads to the second filter.
-    model = find_by_name(registry, path, name, filters[:1])
+    model = find_by_name(registry, path, name)
     if not model:
         body = {
             "name": name,
@@ -1598,7 +1610,7 @@ def find_or_create_model(registry: dict[str, Any], registration: dict[str, Any])
             "state": "LIVE",
         }
         body = {field: value for field, value in body.items() if value}
-        model, _ = create(registry, path, body, lambda: find_by_name(registry, path, name, filters), what)
+        model, _ = create(registry, path, body, lambda: find_by_name(registry, path, name), what)
     if not model:
         raise name_taken(registry, path, name, what)
     registry["held"].append(f"the registered model {name!r} (ID {model['id']})")
@@ -1607,11 +1619,10 @@ def find_or_create_model(registry: dict[str, Any], registration: dict[str, Any])
 
 
 def name_taken(registry: dict[str, Any], path: str, name: str, what: str) -> Exception:
-    """Explain a conflict whose read-back does not find this very name: MySQL and MariaDB fold case and accents (measured)."""
-    listed = list_entities(registry, path, name_filters(name)[0])
-    spellings = sorted(
-        {str(entity.get("name")) for entity in listed if fold_name(str(entity.get("name"))) == fold_name(name)}
-    )
+    """Explain a conflict about a name that is not there: MySQL and MariaDB fold case and accents (measured)."""
+    listed = list_entities(registry, path, name_filter(name))
+    names = {str(entity.get("name")) for entity in listed}
+    spellings = sorted(other for other in names if fold_name(other) == fold_name(name))
     if spellings:
         reason = f"its database takes {', '.join(map(repr, spellings))} and {name!r} for one name"
         step = f"use {spellings[0]!r}, or a name that differs in more than case and accents."
@@ -1642,7 +1653,6 @@ def find_or_create_version(
     """
     path = f"/registered_models/{model['id']}/versions"
     what = f"version {name!r} of {registration['model_name']!r}"
-    filters = name_filters(name)
     body = {
         "name": name,
         "registeredModelId": model["id"],
@@ -1652,7 +1662,7 @@ def find_or_create_version(
         "customProperties": metadata_values(registration["properties"]),
     }
     body = {field: value for field, value in body.items() if value}
-    version, created = create(registry, path, body, lambda: find_by_name(registry, path, name, filters), what)
+    version, created = create(registry, path, body, lambda: find_by_name(registry, path, name), what)
     if not version:
         raise name_taken(registry, path, name, what)
     return version, created
@@ -1669,7 +1679,7 @@ def metadata_values(properties: dict[str, float | str]) -> dict[str, dict[str, A
 
 
 def list_model_artifacts(registry: dict[str, Any], version: dict[str, Any]) -> list[dict[str, Any]]:
-    """List a version's model artifacts, oldest first; documents and data sets that others put there are not ours to touch."""
+    """List a version's model artifacts, oldest first; documents and data sets beside them are not ours to touch."""
     artifacts = list_entities(registry, f"/model_versions/{version['id']}/artifacts", "")
     models = [artifact for artifact in artifacts if artifact.get("artifactType") == "model-artifact"]
     return sorted(models, key=lambda artifact: (len(artifact["id"]), artifact["id"]))
@@ -1706,13 +1716,13 @@ def create_artifact(
     def read_back() -> dict[str, Any] | None:
         artifacts = list_model_artifacts(registry, version)
         ours = [artifact for artifact in artifacts if artifact.get("uri") == registration["uri"]]
-        return (ours or artifacts or [None])[-1]
+        return next(reversed(ours or artifacts), None)
 
     artifact, created = create(registry, path, body, read_back, what)
     if not artifact:
         raise RuntimeError(
             f"The registry at {registry['url']} refuses {what}: it says that one of this name exists, but shows none. "
-            f"{held_text(registry)} Next: look at the artifacts of model version {version['id']}, and run this step again."
+            f"{held_text(registry)} Next: look at the artifacts of model version {version['id']}; run this step again."
         )
     return artifact, created
 
@@ -1720,9 +1730,9 @@ def create_artifact(
 def is_ours(version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]) -> bool:
     """Tell whether a version is this registration's own, made by an earlier try (DESIGN section 6).
 
-    It is if it carries this run's ID and its artifact has our URI or is missing. Without a run ID the URI alone decides;
-    a version without an artifact is then ours only if no run claims it. Two models of one run under one name and
-    version are not each other's retry.
+    It is if it carries this run's ID and its artifact has our URI or is missing. Without a run ID the URI alone
+    decides; a version without an artifact is then ours only if no run claims it. Two models of one run under one name
+    and version are not each other's retry.
     """
     run_id = registration["run_id"]
     version_run = text_property(version, "pipeline_run_id")
@@ -1745,12 +1755,12 @@ def claim_version(
     """Take a version name for this registration: make the version, or complete and correct what an earlier try left.
 
     Returns:
-        `version`, its `artifacts`, and `ours`: False means that the version is somebody else's, or archived, and was not
-        touched.
+        `version`, its `artifacts`, and `ours`: False means that the version is somebody else's, or archived, and was
+        not touched.
     """
     version, created = find_or_create_version(registry, model, registration, name)
     artifacts = [] if created else list_model_artifacts(registry, version)
-    claim = {"version": version, "artifacts": artifacts, "ours": False}
+    claim: dict[str, Any] = {"version": version, "artifacts": artifacts, "ours": False}
     if version.get("state") == "ARCHIVED" or not (created or is_ours(version, artifacts, registration)):
         return claim
     registry["held"].append(f"its version {name!r} (ID {version['id']})")
@@ -1816,7 +1826,7 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
 
 
 def semantic_version(name: str) -> tuple[str, int] | None:
-    """Split a semantic version (semver.org 2.0, an optional `v` before it) into what comes before the patch, and the patch."""
+    """Split a semantic version (semver.org 2.0, perhaps with a `v`) into what stands before the patch, and the patch."""
     import re
 
     number = r"(?:0|[1-9][0-9]*)"
@@ -1877,8 +1887,9 @@ def register_model(registry: dict[str, Any], registration: dict[str, Any], on_ex
         outcome = "skipped"
         if on_existing_version == "update":
             outcome = "updated"
-            claim["artifacts"] = claim["artifacts"] or [create_artifact(registry, claim["version"], registration)[0]]
-            bring_up_to_date(registry, claim["version"], claim["artifacts"], registration)
+            artifacts = claim["artifacts"] or [create_artifact(registry, claim["version"], registration)[0]]
+            bring_up_to_date(registry, claim["version"], artifacts, registration)
+            claim["artifacts"] = artifacts
     return {
         "model_id": str(model["id"]),
         "version_id": str(claim["version"]["id"]),
@@ -1896,8 +1907,8 @@ def version_exists(registry: dict[str, Any], claim: dict[str, Any], registration
     made_by = f"run {run_name or run!r} (ID {run})" if run else "something that left no run ID"
     return RuntimeError(
         f"Version {version['name']!r} of {registration['model_name']!r} exists at {registry['url']} (version ID "
-        f"{version['id']}), registered by {made_by} with the model at {artifact.get('uri') or 'no location'}; this one is at "
-        f"{registration['uri']}. Nothing was changed. Next: set another model_version, or on_existing_version to "
+        f"{version['id']}), registered by {made_by} with the model at {artifact.get('uri') or 'no location'}; this one "
+        f"is at {registration['uri']}. Nothing was changed. Next: set another model_version, or on_existing_version to "
         '"increment" (take the next free patch version), "update" (replace it) or "skip" (leave it).'
     )
 
@@ -1913,15 +1924,13 @@ def held_text(registry: dict[str, Any]) -> str:
 
 def unreachable_text(registry: dict[str, Any], reply: dict[str, Any], tries: int) -> str:
     """Explain that a minute of tries brought no usable answer."""
-    what = (
-        f"answers with status {reply['status']}: {server_message(reply)}"
-        if reply["status"]
-        else f"does not answer: {reply['text']}"
-    )
+    answer = f"does not answer: {reply['text']}"
+    if reply["status"]:
+        answer = f"answers with status {reply['status']}: {server_message(reply)}"
     return redact_text(
-        f"The registry at {registry['url']} {what} ({tries} tries). {held_text(registry)} Next: check that the server is up, "
-        "that registry_address and registry_port are right and that no NetworkPolicy stands in between; then run this step "
-        "again, which completes what is missing and doubles nothing."
+        f"The registry at {registry['url']} {answer} ({tries} tries). {held_text(registry)} Next: check that the server "
+        "is up, that registry_address and registry_port are right and that no NetworkPolicy stands in between; then run "
+        "this step again, which completes what is missing and doubles nothing."
     )
 
 
@@ -1944,7 +1953,7 @@ def refusal(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> Exce
     if status == 0:
         kind = ConnectionError
         message = f"its certificate is not trusted or TLS failed: {message}. CAs used: {registry['authorities']}"
-        step = "pass the CA bundle that signed the certificate as registry_ca_path, and the host name that it was made for."
+        step = "pass the CA bundle that signed the certificate as registry_ca_path, and the name it was made for."
     elif status in (401, 403):
         kind = PermissionError
         step = "give that service account access to this registry (a role binding in the registry's namespace)."
@@ -1952,9 +1961,9 @@ def refusal(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> Exce
     elif is_unknown_path(reply):
         kind = ConnectionError
         message = f"it serves neither Model Registry API (v1, v1alpha3): {message}"
-        step = "check the address, the port and the path prefix: this is another service, or a proxy that does not route to it."
+        step = "check the address, the port and the path prefix: another service, or a proxy without a route, answers."
     elif status == 404:
-        step = "see whether its database is up (while it is down, IDs are not found) and whether somebody deleted it; run again."
+        step = "see whether its database is up (while it is down, no ID is found), then run this step again."
     elif 300 <= status < 400:
         kind = ConnectionError
         message = f"it redirects to {reply['headers'].get('Location', 'nowhere')}"
@@ -1964,20 +1973,17 @@ def refusal(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> Exce
         message = f"the answer is no Model Registry JSON: {message[:120]}"
         step = "check the address: a login page or another service answers there."
     named = f"(status {status})" if status else "(no answer)"
-    return kind(
-        redact_text(
-            f"The registry at {registry['url']} refused {doing} {named}: {message}. {held_text(registry)} Next: {step}"
-        )
-    )
+    refused = f"The registry at {registry['url']} refused {doing} {named}: {message}. {held_text(registry)}"
+    return kind(redact_text(f"{refused} Next: {step}"))
 
 
 def open_registry(url: str, ca_path: str, environment: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Open the registry for one registration.
 
     Returns:
-        What the steps of the registration share, and remarks for the log. `send` and `close` are the session; `apis` the API
-        versions still possible, the one in use first; `sender` and `authorities` what an error says of token and CAs;
-        `lost_seconds` the time that tries without success have cost; `held` and `unsure` what is registered by now.
+        What the steps of the registration share, and remarks for the log. `send` and `close` are the session; `apis`
+        the API versions still possible, the one in use first; `sender` and `authorities` what an error says of token
+        and CAs; `lost_seconds` the time that tries in vain have cost; `held` and `unsure` what is registered by now.
 
     Raises:
         ValueError: `registry_ca_path` names no CA bundle.
@@ -2029,8 +2035,8 @@ def outcome_text(registry: dict[str, Any], registration: dict[str, Any], outcome
     name = f"{registration['model_name']} v{outcome['version_name']}"
     if outcome["outcome"] == "skipped":
         return (
-            f"NOTHING WAS REGISTERED: {name} exists at {registry['url']} ({ids}), is not this run's, and was left as it is "
-            "(on_existing_version=skip)."
+            f"NOTHING WAS REGISTERED: {name} exists at {registry['url']} ({ids}), is not this run's, and was left as it "
+            "is (on_existing_version=skip)."
         )
     return f"{outcome['outcome'].capitalize()} {name} at {registry['url']} ({ids})."
 
@@ -2067,6 +2073,7 @@ def append_log_line(path: str, line: str) -> str:
         plain_artifact,
         fold_name,
         names_credential,
+        redact_pairs,
         redact_text,
         property_name,
         unwrap,
@@ -2083,11 +2090,12 @@ def append_log_line(path: str, line: str) -> str:
         unmatched_brackets,
         outline_json,
         results_file,
+        read_member,
         read_results,
         as_dict,
         score_of,
         task_scores,
-        is_subtask,
+        subtask_names,
         higher_is_better,
         best_score,
         repeated_scores,
@@ -2100,15 +2108,15 @@ def append_log_line(path: str, line: str) -> str:
         session_params,
         s3_endpoint,
         s3_location,
-        store_location,
-        pod_path,
         claims_are_needed,
         pod_mounts,
         finish_within,
         read_resource,
+        unknown_parts,
         observe_cluster,
         pvc_location,
         volume_location,
+        model_paths,
         locate_model,
         trace_run,
         model_source,
@@ -2127,7 +2135,7 @@ def append_log_line(path: str, line: str) -> str:
         ask,
         create,
         answered_entity,
-        name_filters,
+        name_filter,
         list_entities,
         find_by_name,
         find_or_create_model,

@@ -1,0 +1,100 @@
+"""How tests register a model and read, over HTTP alone, what the registry then holds: it works against any server."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+from kfp_model_registry import model_registry
+
+JSON = dict[str, Any]
+
+
+def register(url: str, **arguments: Any) -> str:
+    """Call the component's function as a pipeline step does that knows where its model is and which run it belongs to.
+
+    Args:
+        url: The registry's address.
+        arguments: What differs from the defaults here.
+
+    Returns:
+        What the component returns.
+    """
+    known = {
+        "pvc_mount_path": "",
+        "registry_address": url,
+        "model_uri": "s3://models/digits?endpoint=http://minio:9000&defaultRegion=eu",
+        "source_pipeline_name": "train",
+        "source_pipeline_run_id": "run-1",
+        "source_pipeline_run_name": "train on Monday",
+        "source_namespace": "team-a",
+    }
+    return model_registry.python_func(**(known | arguments))
+
+
+def fresh_name(base: str = "model") -> str:
+    """A name that no registry holds yet."""
+    return f"{base}-{uuid.uuid4().hex[:12]}"
+
+
+def call(url: str, method: str, path: str, body: JSON | None = None, **query: str) -> JSON:
+    """Make one request to the API version that the server has, and return its JSON."""
+    content = None if body is None else json.dumps(body).encode()
+    for api in ("v1", "v1alpha3"):
+        address = f"{url}/api/model_registry/{api}{path}?{urlencode(query, quote_via=quote)}"
+        request = Request(address, content, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urlopen(request) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            if error.code != 404:
+                raise
+    raise AssertionError(f"{url} serves no {path}")
+
+
+def models_named(url: str, name: str) -> list[JSON]:
+    """The registered models of exactly this name."""
+    items, token = [], {}
+    while True:
+        page = call(url, "GET", "/registered_models", pageSize="500", **token)
+        items += [item for item in page["items"] if item["name"] == name]
+        if not page.get("nextPageToken"):
+            return items
+        token = {"nextPageToken": page["nextPageToken"]}
+
+
+def versions_of(url: str, name: str) -> list[JSON]:
+    """The versions of the one model of this name, oldest first, each with its `artifacts`."""
+    (model,) = models_named(url, name)
+    versions = call(url, "GET", f"/registered_models/{model['id']}/versions", pageSize="500")["items"]
+    for version in versions:
+        version["artifacts"] = call(url, "GET", f"/model_versions/{version['id']}/artifacts")["items"]
+    return sorted(versions, key=lambda version: int(version["id"]))
+
+
+def values(version: JSON) -> dict[str, Any]:
+    """A version's custom properties as plain values."""
+    return {
+        name: next(value for key, value in typed.items() if key != "metadataType")
+        for name, typed in version.get("customProperties", {}).items()
+    }
+
+
+def add_version(url: str, name: str, version: str = "1.0.0", uri: str = "s3://theirs/model", **fields: Any) -> JSON:
+    """Somebody else registers a version, with the model if it is not there and an artifact if there is a URI."""
+    models = models_named(url, name) or [call(url, "POST", "/registered_models", {"name": name})]
+    body = {"name": version, "registeredModelId": models[0]["id"], **fields}
+    added = call(url, "POST", f"/registered_models/{models[0]['id']}/versions", body)
+    if uri:
+        artifact = {"artifactType": "model-artifact", "name": "theirs", "uri": uri, "state": "LIVE"}
+        call(url, "POST", f"/model_versions/{added['id']}/artifacts", artifact)
+    return added
+
+
+def text(value: str) -> JSON:
+    """A text property as the API has it."""
+    return {"metadataType": "MetadataStringValue", "string_value": value}

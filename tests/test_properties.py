@@ -1,0 +1,368 @@
+"""What is recorded: names and values that every registry takes, with nothing lost on the way."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kfp_model_registry import component
+
+KEYS = st.text(max_size=12) | st.sampled_from(
+    [
+        "loss",
+        "Loss",
+        "LOSS",
+        "löss",
+        "loss_2",
+        "training_loss",
+        "eval_acc",
+        "acc,none",
+        "",
+        ".",
+        "损失",
+        "x" * 300,
+        "X" * 300,
+    ]
+    + ["display_name", "store_session_info", "_kfp_workspace", "list", "struct", "a\0b", "\ud800", "mlmd-struct::"]
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.sampled_from([10**400, -(10**400), math.nan, math.inf, -math.inf, "", " ", "mlmd-struct::AA", "\0", "\ud800"])
+    | st.floats()
+    | st.text(max_size=20)
+    | st.integers(4090, 5000).map(lambda length: "mlmd-struct::" + "é" * length)
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.lists(inner, max_size=3).map(lambda content: {"list": content})
+        | st.dictionaries(KEYS, inner, max_size=3).map(lambda content: {"struct": content})
+    ),
+    max_leaves=12,
+)
+METADATA = st.dictionaries(KEYS, VALUES, max_size=8)
+
+
+def assert_storable(properties: dict[str, Any]) -> None:
+    """What the strictest server asks for: PostgreSQL, MySQL and the JSON between, as section 3 has measured them."""
+    for name, value in properties.items():
+        assert 1 <= len(name) <= 255
+        assert type(value) in (float, str)
+        if isinstance(value, float):
+            assert math.isfinite(value)
+        else:
+            assert value.strip()
+            assert len(value) <= 4096
+            assert "\0" not in value
+            assert not value.startswith("mlmd-struct::")
+            value.encode("utf-8")
+    assert len({component.fold_name(name) for name in properties}) == len(properties)
+
+
+@given(METADATA)
+def test_any_training_metadata_is_storable(metadata: dict[str, Any]) -> None:
+    properties, _ = component.training_properties(metadata)
+    assert_storable(properties)
+    assert all(re.fullmatch(r"training_[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name) for name in properties)
+
+
+@given(METADATA, st.dictionaries(st.sampled_from(["results", "groups", "n-shot", "group_subtasks"]) | KEYS, VALUES))
+def test_any_evaluation_is_storable(metadata: dict[str, Any], results: dict[str, Any]) -> None:
+    properties, _ = component.evaluation_properties(metadata, results, "s3://bucket/results.json")
+    assert_storable(properties)
+    assert properties["eval_results_uri"] == "s3://bucket/results.json"
+
+
+@given(METADATA, METADATA, st.dictionaries(KEYS, SCALARS, max_size=8))
+def test_all_sources_together_are_storable(training: dict, evaluation: dict, custom: dict) -> None:
+    labels: set[str] = set()
+    try:
+        checked = component.custom_properties_checked(custom)
+        labels = {name for name, value in checked.items() if isinstance(value, str) and not value.strip()}
+    except ValueError:
+        checked = {}
+    properties, _ = component.complete_properties(
+        {"pipeline_name": "tune\0", "pipeline_run_id": ""},
+        component.training_properties(training)[0],
+        component.evaluation_properties(evaluation, {}, "")[0],
+        checked,
+    )
+    assert_storable({name: value for name, value in properties.items() if name not in labels})
+    assert checked.items() <= properties.items()
+
+
+@given(st.lists(KEYS, unique=True, max_size=12))
+def test_every_key_with_a_value_of_its_own_is_recorded(keys: list[str]) -> None:
+    metadata = {key: 0.5 + place for place, key in enumerate(keys)}
+    properties, _ = component.training_properties(metadata)
+    recorded = {value for key, value in metadata.items() if key not in KFP_KEYS}
+    assert sorted(properties.values()) == sorted(recorded)
+
+
+KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1), st.integers(-(2**40), 2**40) | st.lists(st.integers(-9, 9))))
+def test_a_whole_number_is_recorded_alike_whether_kfp_sends_an_int_or_a_double(metadata: dict[str, Any]) -> None:
+    as_doubles = {k: [float(i) for i in v] if isinstance(v, list) else float(v) for k, v in metadata.items()}
+    assert component.training_properties(metadata) == component.training_properties(as_doubles)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("num_epochs", "training_num_epochs"),
+        ("training_loss", "training_loss"),
+        ("Training_Loss", "training_Loss"),
+        ("training", "training_training"),
+        ("trainingloss", "training_trainingloss"),
+        ("optimizer.lr", "training_optimizer_lr"),
+        ("a / b -- c", "training_a_b_c"),
+        ("__edge__", "training_edge"),
+        ("exact_match,strict-match", "training_exact_match_strict_match"),
+        ("acc,none", "training_acc"),
+        ("none", "training_none"),
+        ("résumé", "training_r_sum"),
+        ("损失", "training_unnamed"),
+        ("", "training_unnamed"),
+        ("x" * 246, "training_" + "x" * 246),
+        ("x" * 247, "training_" + "x" * 237 + "_d081fd14"),
+    ],
+)
+def test_a_key_becomes_a_name_that_needs_no_quotes(key: str, name: str) -> None:
+    assert component.property_name("training", key) == name
+    assert len(name) <= 255
+
+
+def test_long_keys_that_begin_alike_stay_apart() -> None:
+    properties, remarks = component.training_properties({"x" * 400 + "a": 1, "x" * 400 + "b": 2})
+    assert sorted(properties.values()) == [1.0, 2.0]
+    assert remarks[0].startswith("Changed training names (too long, without a letter, or taken): 2 (")
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        (3, 3.0),
+        (3.0, 3.0),
+        (2**63, 9223372036854775808.0),
+        (10**400, "Infinity"),
+        (-(10**400), "-Infinity"),
+        (math.nan, "NaN"),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        (True, "true"),
+        (False, "false"),
+        ("auto", "auto"),
+        ("0.9", "0.9"),
+        ([1, 2.0, "é", None, True], '[1, 2, "é", null, true]'),
+        ({"list": [0.5, {"struct": {"a": 1}}]}, '[0.5, {"a": 1}]'),
+        ([], "[]"),
+        ({}, "{}"),
+        ("mlmd-struct::CgA=", "mlmd_struct::CgA="),
+        ("a\0b", "a�b"),
+        ("\ud800", "?"),
+        ("x" * 4096, "x" * 4096),
+        ("x" * 10_000, "x" * 4066 + "… [cut from 10,000 characters]"),
+    ],
+)
+def test_a_value_is_recorded_as(value: Any, recorded: float | str) -> None:
+    properties, _ = component.training_properties({"key": value})
+    assert properties == {"training_key": recorded}
+    assert type(properties["training_key"]) is type(recorded)
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_an_empty_value_is_left_out_and_counted(value: str | None) -> None:
+    assert component.training_properties({"note": value, "loss": 1}) == (
+        {"training_loss": 1.0},
+        ["Empty training values, left out: 1 (training_note)."],
+    )
+
+
+def test_nested_values_are_flattened_out_of_kfps_wrappers() -> None:
+    metadata = {"optimizer": {"struct": {"lr": 0.1, "betas": {"list": [0.9, 0.999]}}}, "data": {"a": {"b": 1}}}
+    assert component.training_properties(metadata)[0] == {
+        "training_optimizer_lr": 0.1,
+        "training_optimizer_betas": "[0.9, 0.999]",
+        "training_data_a_b": 1.0,
+    }
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner], lambda inner: {"list": [inner]}])
+def test_nesting_beyond_reason_costs_only_its_own_value(wrap: Any) -> None:
+    value: Any = 1
+    for _ in range(5000):
+        value = wrap(value)
+    properties, _ = component.training_properties({"deep": value, "loss": 0.5})
+    assert_storable(properties)
+    assert properties["training_loss"] == 0.5
+    assert len(properties) == 2
+
+
+def test_kfps_own_keys_are_not_recorded() -> None:
+    assert component.training_properties(dict.fromkeys(KFP_KEYS, "x")) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "properties"),
+    [
+        ({"loss": 1, "Loss": 1.0}, {"training_loss": 1.0}),
+        ({"loss": 1, "Loss": 2}, {"training_loss": 1.0, "training_Loss_2": 2.0}),
+        ({"a.b": 1, "a-b": 2, "a_b": 3, "a b": 2}, {"training_a_b": 1.0, "training_a_b_2": 2.0, "training_a_b_3": 3.0}),
+        ({"a": 1, "A_2": 5, "A": 2}, {"training_a": 1.0, "training_A_2": 5.0, "training_A_3": 2.0}),
+        ({"loss": 1, "training_loss": 2}, {"training_loss": 1.0, "training_loss_2": 2.0}),
+        ({"a": "1", "A": 1}, {"training_a": "1", "training_A_2": 1.0}),
+    ],
+)
+def test_two_keys_with_one_name(metadata: dict[str, Any], properties: dict[str, Any]) -> None:
+    assert component.training_properties(metadata)[0] == properties
+
+
+def test_what_was_renamed_or_cut_is_counted_in_the_log() -> None:
+    _, remarks = component.training_properties({"loss": 1, "Loss": 2, "损失": 3, "notes": "x" * 5000})
+    assert remarks == [
+        "Long training values, cut to 4,096 characters: 1 (training_notes).",
+        "Changed training names (too long, without a letter, or taken): 2 "
+        "(Loss is training_Loss_2, 损失 is training_unnamed).",
+    ]
+
+
+def test_the_metrics_of_a_fine_tuning_step() -> None:
+    metadata = {
+        "display_name": "output_metrics",
+        "store_session_info": '{"Provider": "minio", "Params": {"accessKey": "x"}}',
+        "num_epochs": 3,
+        "effective_batch_size": 128,
+        "learning_rate": 5e-6,
+        "max_seq_len": 8192,
+        "max_tokens_per_gpu": 64000,
+        "lora_r": 16,
+        "lora_alpha": 32,
+        "lora_dropout": 0.05,
+        "unfreeze_rank_ratio": 0.25,
+        "training_loss": 1.25,
+        "training_final_loss": 0.875,
+    }
+    properties, remarks = component.training_properties(metadata)
+    assert properties == {
+        "training_num_epochs": 3.0,
+        "training_effective_batch_size": 128.0,
+        "training_learning_rate": 5e-6,
+        "training_max_seq_len": 8192.0,
+        "training_max_tokens_per_gpu": 64000.0,
+        "training_lora_r": 16.0,
+        "training_lora_alpha": 32.0,
+        "training_lora_dropout": 0.05,
+        "training_unfreeze_rank_ratio": 0.25,
+        "training_loss": 1.25,
+        "training_final_loss": 0.875,
+    }
+    assert all(type(value) is float for value in properties.values())
+    assert remarks == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Foo", "foo"), ("resumé", "Resume"), ("name ", "name"), ("Straße", "STRASSE"), ("e\u0301", "é"), ("Å", "a")],
+)
+def test_names_that_mysql_takes_for_one(one: str, other: str) -> None:
+    assert component.fold_name(one) == component.fold_name(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("my_model", "my-model"), ("a", "b"), (" a", "a"), ("a b", "ab"), ("1", "2")]
+)
+def test_names_that_are_two(one: str, other: str) -> None:
+    assert component.fold_name(one) != component.fold_name(other)
+
+
+def test_custom_properties_keep_their_names_and_make_labels() -> None:
+    custom = {"Team Name": "nlp", "production": "", "stage/rank": 2, "reviewed": True, "score": math.nan, "big": 2**40}
+    assert component.custom_properties_checked(custom) == {
+        "Team Name": "nlp",
+        "production": "",
+        "stage/rank": 2.0,
+        "reviewed": "true",
+        "score": "NaN",
+        "big": float(2**40),
+    }
+
+
+def test_custom_values_are_cleaned_like_all_others() -> None:
+    custom = {"a": "mlmd-struct::x", "b": "\0", "c": "x" * 5000, "api_key": "abc", "note": "hf_" + "a1" * 17}
+    checked = component.custom_properties_checked(custom)
+    assert_storable(checked)
+    assert (checked["api_key"], checked["note"]) == ("[REDACTED]", "[REDACTED]")
+
+
+@pytest.mark.parametrize(
+    ("custom", "sentence"),
+    [
+        ({"": "x"}, "custom_properties: the name '' must be a text of 1 to 255 characters."),
+        ({" ": "x"}, "custom_properties: the name ' ' must be a text of 1 to 255 characters."),
+        ({"n" * 256: "x"}, f"custom_properties: the name '{'n' * 256}' must be a text of 1 to 255 characters."),
+        ({7: "x"}, "custom_properties: the name 7 must be a text of 1 to 255 characters."),
+        ({"a\0": "x"}, r"custom_properties: the name 'a\x00' holds a character that the registry cannot store."),
+        ({"\ud800": "x"}, r"custom_properties: the name '\ud800' holds a character that the registry cannot store."),
+        ({"k": None}, "custom_properties: the value of 'k' must be text, a number or a boolean, not NoneType."),
+        ({"k": ["a"]}, "custom_properties: the value of 'k' must be text, a number or a boolean, not list."),
+        ({"k": {"a": 1}}, "custom_properties: the value of 'k' must be text, a number or a boolean, not dict."),
+        ({"Team": "a", "team": "a"}, "custom_properties: 'Team' and 'team' are one name to MySQL."),
+        ({"resumé": 1, "resume": 2}, "custom_properties: 'resumé' and 'resume' are one name to MySQL."),
+    ],
+)
+def test_custom_properties_that_no_registry_takes_are_refused(custom: dict[Any, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        component.custom_properties_checked(custom)
+
+
+def test_a_custom_name_of_255_characters_is_taken() -> None:
+    assert component.custom_properties_checked({"n" * 255: 1}) == {"n" * 255: 1.0}
+
+
+def test_custom_properties_win_over_derived_ones_in_any_spelling() -> None:
+    properties, remarks = component.complete_properties(
+        {"base_model": "granite", "pipeline_name": "tune", "pipeline_run_id": ""},
+        {"training_loss": 1.0, "training_lr": 0.1},
+        {"eval_acc": 0.5},
+        {"Training_Loss": 9.0, "base_model": "mine"},
+    )
+    assert properties == {
+        "pipeline_name": "tune",
+        "Training_Loss": 9.0,
+        "base_model": "mine",
+        "eval_acc": 0.5,
+        "training_lr": 0.1,
+    }
+    assert remarks == ["Derived values replaced by custom_properties: 2 (base_model, training_loss)."]
+
+
+def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays() -> None:
+    evaluation, _ = component.evaluation_properties(
+        {}, {"results": {f"task{n}": {"acc,none": n / 1000} for n in range(600)}}, "s3://b/r.json"
+    )
+    training, _ = component.training_properties({f"p{n}": n for n in range(600)})
+    properties, remarks = component.complete_properties(
+        {"base_model": "granite"}, training, evaluation, {"team": "nlp"}
+    )
+    assert len(properties) == 1000
+    assert list(properties)[:5] == ["base_model", "team", "eval_best_metric", "eval_best_score", "eval_results_uri"]
+    assert evaluation.items() <= properties.items()
+    shown = ", ".join(f"training_p{n}" for n in range(395, 405))
+    assert remarks == [f"Properties beyond the first 1,000, left out: 205 ({shown}, …)."]
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=200))
+def test_redaction_leaves_nothing_to_redact(text: str) -> None:
+    once = component.redact_text(text)
+    assert component.redact_text(once) == once

@@ -1,0 +1,327 @@
+"""What a registration costs the server, what it survives, and what it says when it cannot go on."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from kfp_model_registry import component
+from local_registry import LocalRegistry, Request
+from registering import register, text, values
+
+FAULTS = "drop_before", "drop_after", "error_after", 500, 502, 503, 504, 429
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between tries, in seconds, which nobody waits for here."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    return waited
+
+
+def holds_one_of_each(registry: LocalRegistry) -> bool:
+    return (len(registry.models()), len(registry.versions()), len(registry.artifacts())) == (1, 1, 1)
+
+
+def lines(registry: LocalRegistry) -> list[str]:
+    return [f"{request.method} {request.path.removeprefix('/api/model_registry/')}" for request in registry.requests]
+
+
+def test_a_new_model_takes_four_requests_and_a_new_version_three_over_one_connection(registry: LocalRegistry) -> None:
+    register(registry.url)
+    assert lines(registry) == [
+        "GET v1/registered_models",
+        "POST v1/registered_models",
+        "POST v1/registered_models/1/versions",
+        "POST v1/model_versions/2/artifacts",
+    ]
+    assert registry.connections == 1
+    register(registry.url, model_version="1.1.0")
+    assert len(registry.requests) == 4 + 3
+    assert registry.connections == 2
+
+
+def test_a_rerun_sends_no_change(registry: LocalRegistry) -> None:
+    register(registry.url)
+    before = registry.versions(), registry.artifacts()
+    register(registry.url)
+    assert (registry.versions(), registry.artifacts()) == before
+    assert "PATCH" not in {request.method for request in registry.requests}
+
+
+def test_many_models_and_versions_cost_no_further_request(registry: LocalRegistry) -> None:
+    for number in range(2000):
+        registry.add_model(f"other-{number}")
+    model = registry.add_model("fine-tuned-model")
+    for number in range(2000):
+        registry.add_version(model["id"], f"0.0.{number}")
+    register(registry.url)
+    assert len(registry.requests) == 3
+
+
+def test_an_older_server_is_spoken_to_in_its_own_version() -> None:
+    with LocalRegistry(apis=("v1alpha3",)) as registry:
+        assert register(registry.url) == "1"
+        assert [request.status for request in registry.requests] == [404, 200, 201, 201, 201]
+        assert holds_one_of_each(registry)
+
+
+def test_a_server_without_the_api_is_an_error_that_says_so(waits: list[float]) -> None:
+    with LocalRegistry(apis=()) as registry:
+        with pytest.raises(ConnectionError, match="neither Model Registry API") as refused:
+            register(registry.url)
+        assert registry.url in str(refused.value)
+        assert "Nothing was registered." in str(refused.value)
+        assert len(registry.requests) == 2
+    assert not waits
+
+
+@pytest.mark.parametrize(("fault", "number"), [*itertools.product(FAULTS, range(1, 5))])
+def test_a_new_registration_survives_a_fault_at_every_request(
+    registry: LocalRegistry, waits: list[float], fault: Any, number: int
+) -> None:
+    registry.inject(fault, nth=number, headers={"Retry-After": "7"} if fault == 429 else {})
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+    # aiohttp itself repeats a GET at once whose kept-alive connection was dropped.
+    assert len(waits) <= 1
+    assert fault != 429 or waits == [7.0]
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+
+
+@pytest.mark.parametrize(("fault", "number"), [*itertools.product(FAULTS, range(1, 7))])
+def test_an_update_survives_a_fault_at_every_request(
+    registry: LocalRegistry, waits: list[float], fault: Any, number: int
+) -> None:
+    model = registry.add_model("fine-tuned-model")
+    version = registry.add_version(model["id"], "1.0.0", customProperties={"training_old": 1.0, "label": ""})
+    registry.add_artifact(version["id"], uri="s3://old/model")
+    registry.inject(fault, nth=number)
+    for _ in range(2):
+        register(registry.url, on_existing_version="update", model_uri="gs://new/model")
+        assert holds_one_of_each(registry)
+        assert registry.artifacts()[0]["uri"] == "gs://new/model"
+        held = values(registry.versions()[0])
+        assert held["pipeline_run_id"] == "run-1"
+        assert "training_old" not in held
+        assert held["label"] == ""
+    assert len([line for line in lines(registry) if line.startswith("PATCH")]) >= 2
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_a_twin_that_was_faster_is_joined(registry: LocalRegistry, number: int) -> None:
+    registry.inject("conflict", nth=number)
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", 503])
+def test_a_server_that_stays_down_is_an_error_that_says_what_is_registered(
+    registry: LocalRegistry, waits: list[float], fault: Any, number: int
+) -> None:
+    down = [registry.inject(fault, nth=nth) for nth in range(number, number + 40)]
+    with pytest.raises(ConnectionError) as refused:
+        register(registry.url)
+    message = str(refused.value)
+    assert registry.url in message
+    assert "tries" in message
+    assert "run this step again" in message
+    assert ("Nothing was registered." in message) == (number < 3)
+    assert ("the registered model 'fine-tuned-model' (ID 1)" in message) == (number > 2)
+    assert ("version '1.0.0' (ID 2)" in message) == (number > 3)
+    assert ("is not known" in message) == (number > 1)
+    assert 40 < sum(waits) <= 60
+    assert len(down) == 40
+    registry.injections.clear()
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_what_the_server_decides_is_not_asked_again(registry: LocalRegistry, waits: list[float], status: int) -> None:
+    registry.inject(status, nth=3)
+    with pytest.raises((RuntimeError, PermissionError)) as refused:
+        register(registry.url)
+    assert len(registry.requests) == 3
+    assert not waits
+    assert "Registered so far: the registered model 'fine-tuned-model' (ID 1); the rest is not." in str(refused.value)
+
+
+def test_a_404_for_an_id_that_was_just_named_points_at_the_database(registry: LocalRegistry) -> None:
+    registry.inject(404, nth=4)
+    with pytest.raises(RuntimeError, match="whether its database is up"):
+        register(registry.url)
+    assert holds_one_of_each(registry) is False
+    register(registry.url)
+    assert holds_one_of_each(registry)
+
+
+def test_a_longer_wait_than_is_left_is_an_error_at_once(registry: LocalRegistry, waits: list[float]) -> None:
+    registry.inject(503, nth=1, headers={"Retry-After": "3600"})
+    with pytest.raises(ConnectionError, match="status 503"):
+        register(registry.url)
+    assert not waits
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "expected"),
+    [
+        ("", 4.0),
+        ("1", 4.0),
+        ("9", 9.0),
+        ("soon", 4.0),
+        (format_datetime(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=30), usegmt=True), 30.0),
+        (format_datetime(datetime(2025, 1, 1, tzinfo=UTC), usegmt=True), 4.0),
+    ],
+)
+def test_retry_after_is_honoured_in_both_its_forms(retry_after: str, expected: float) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    assert component.retry_pause(3, retry_after, now, 0.5) == expected
+
+
+def test_tries_back_off_and_spread() -> None:
+    pauses = [component.retry_pause(attempt, "", 0.0, 0.5) for attempt in range(8)]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0]
+    assert component.retry_pause(0, "", 0.0, 0.0) < 0.5 < component.retry_pause(0, "", 0.0, 0.99)
+
+
+def test_somebody_elses_version_that_came_first_is_not_taken(registry: LocalRegistry) -> None:
+    theirs = {"customProperties": {"pipeline_run_id": text("run-0")}}
+    registry.inject("conflict", match="POST .*/versions", fields=theirs)
+    with pytest.raises(RuntimeError, match="registered by run 'run-0'"):
+        register(registry.url)
+    assert values(registry.versions()[0]) == {"pipeline_run_id": "run-0"}
+    assert registry.artifacts() == []
+
+
+def test_the_artifact_decides_a_race_for_a_version_that_no_run_claims(registry: LocalRegistry) -> None:
+    registry.inject("conflict", match="POST .*/artifacts", fields={"uri": "gs://theirs/model"})
+    register(registry.url, source_pipeline_run_id="", model_uri="gs://ours/model", on_existing_version="increment")
+    held = [(version["name"], [a["uri"] for a in registry.artifacts(version)]) for version in registry.versions()]
+    assert held == [("1.0.0", ["gs://theirs/model"]), ("1.0.1", ["gs://ours/model"])]
+
+
+def test_increment_moves_on_when_the_next_patch_is_taken_meanwhile(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
+    theirs = {"customProperties": {"pipeline_run_id": text("run-0")}}
+    registry.inject("conflict", match="POST .*/versions", nth=6, fields=theirs)
+    register(registry.url, on_existing_version="increment")
+    assert [version["name"] for version in registry.versions()] == ["1.0.0", "1.0.1", "1.0.2"]
+    assert len(registry.artifacts(registry.versions()[2])) == 1
+
+
+def test_a_folding_database_gets_no_registration_under_another_spelling() -> None:
+    with LocalRegistry(collation="folding") as registry:
+        register(registry.url, model_name="resume")
+        for other in ("Resume", "resumé"):
+            with pytest.raises(RuntimeError) as refused:
+                register(registry.url, model_name=other)
+            assert "'resume'" in str(refused.value)
+            assert repr(other) in str(refused.value)
+        with pytest.raises(RuntimeError, match=r"'1\.0\.0-RC' for one name"):
+            register(registry.url, model_name="resume", model_version="1.0.0-rc")
+            register(registry.url, model_name="resume", model_version="1.0.0-RC")
+        assert len(registry.models()) == 1
+        assert len(registry.versions()) == 2
+
+
+def at_once(calls: list[Callable[[], str]]) -> Iterator[str]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return iter([future.result() for future in [pool.submit(one) for one in calls]])
+
+
+def test_64_versions_of_one_new_model_at_once(registry: LocalRegistry) -> None:
+    def step(number: int) -> Callable[[], str]:
+        run = f"run-{number}"
+        return lambda: register(
+            registry.url, model_version=f"1.{number}.0", source_pipeline_run_id=run, model_uri=f"gs://bucket/{run}"
+        )
+
+    assert set(at_once([step(number) for number in range(64)])) == {registry.models()[0]["id"]}
+    assert len(registry.models()) == 1
+    assert {version["name"] for version in registry.versions()} == {f"1.{number}.0" for number in range(64)}
+    uris = [[artifact["uri"] for artifact in registry.artifacts(version)] for version in registry.versions()]
+    assert sorted(itertools.chain(*uris)) == sorted(f"gs://bucket/run-{number}" for number in range(64))
+    assert {len(of_version) for of_version in uris} == {1}
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+def test_writers_that_increment_at_once_get_a_version_each(registry: LocalRegistry, has_run: bool) -> None:
+    def step(number: int) -> Callable[[], str]:
+        run = f"run-{number}" if has_run else ""
+        return lambda: register(
+            registry.url,
+            source_pipeline_run_id=run,
+            model_uri=f"gs://bucket/{number}",
+            on_existing_version="increment",
+        )
+
+    steps = [step(number) for number in range(12)]
+    for _ in range(2):
+        assert set(at_once(steps)) == {"1"}
+        assert sorted(version["name"] for version in registry.versions()) == sorted(f"1.0.{n}" for n in range(12))
+        owners = {}
+        for version in registry.versions():
+            (artifact,) = registry.artifacts(version)
+            owners[artifact["uri"]] = values(version).get("pipeline_run_id", "")
+        assert owners == {f"gs://bucket/{n}": f"run-{n}" if has_run else "" for n in range(12)}
+
+
+def test_a_login_page_is_not_taken_for_the_registry(registry: LocalRegistry) -> None:
+    def login(request: Request) -> None:
+        raise AssertionError("only the redirect's own request may arrive")
+
+    registry.inject(302, nth=1, headers={"Location": f"{registry.url}/login"})
+    registry.inject(login, match="/login")
+    with pytest.raises(ConnectionError, match="redirects to .*/login"):
+        register(registry.url)
+
+
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b"null", b'{"items": 7}'])
+def test_an_answer_that_is_no_list_is_an_error(registry: LocalRegistry, monkeypatch: Any, body: bytes) -> None:
+    monkeypatch.setattr(registry, "answered", lambda request: (200, "text/html", body))
+    with pytest.raises(ConnectionError, match="no Model Registry JSON"):
+        register(registry.url)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plain", "name = 'plain'"),
+        ("it's", r"name = 'it\'s'"),
+        (r"a\b", "name LIKE '%a_b'"),
+        ("'q\"", "name LIKE '%_q_'"),
+    ],
+)
+def test_filters_escape_quotes_and_stand_in_for_what_the_server_mangles(name: str, expected: str) -> None:
+    assert component.name_filter(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("1.0.0", ("1.0.", 0)),
+        ("v2.10.33", ("v2.10.", 33)),
+        ("1.2.3-rc.1", ("1.2.", 3)),
+        ("1.2.3+build.5", ("1.2.", 3)),
+        ("1.2", None),
+        ("1.2.3.4", None),
+        ("01.2.3", None),
+        ("latest", None),
+        ("1.2.x", None),
+    ],
+)
+def test_semantic_versions(name: str, parts: tuple[str, int] | None) -> None:
+    assert component.semantic_version(name) == parts

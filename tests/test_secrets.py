@@ -1,0 +1,220 @@
+"""No secret is published, and nothing that is none is hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kfp_model_registry import component
+
+A34 = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJlLWhlcmU"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
+
+SECRET_KEYS = [
+    *("password", "PASSWORD", "db_password", "dbPassword", "mypasswd", "passphrase", "pwd", "DB_PASS", "passcode"),
+    *("secret", "client_secret", "clientSecret", "CLIENTSECRET", "secrets", "aws.secret.key", "secret_key"),
+    *(
+        "token",
+        "hf_token",
+        "HF_TOKEN",
+        "hfToken",
+        "HFToken",
+        "api-token",
+        "accessToken",
+        "refresh_token",
+        "githubtoken",
+    ),
+    *("AWS_SESSION_TOKEN", "X-Amz-Security-Token", "api_tokens", "bearer", "wandb token", "id_token"),
+    *("api_key", "apikey", "API-KEY", "x-api-key", "OPENAI_API_KEY", "openaiApiKey", "WANDB_API_KEY"),
+    *("private_key", "privateKey", "access_key", "AWS_ACCESS_KEY_ID", "accesskey", "ssh_key", "encryption_key"),
+    *("AZURE_STORAGE_KEY", "account_key", "subscription-key", "license_key", "signing_key"),
+    *(
+        "credential",
+        "credentials",
+        "gcp_creds",
+        "authorization",
+        "Proxy-Authorization",
+        "basic_auth",
+        "cookie",
+        "sentry_dsn",
+    ),
+    *("connection_string", "azureConnectionString", "github_pat"),
+]
+
+OPEN_KEYS = [
+    *(
+        "max_tokens_per_gpu",
+        "num_tokens",
+        "tokens",
+        "total_tokens",
+        "max_new_tokens",
+        "tokens_per_second",
+        "token_count",
+    ),
+    *("tokenizer", "tokenizer_name", "tokenizer_class", "token_type", "token_ids", "tokenization", "detoken"),
+    *("eos_token", "bos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token", "eosToken"),
+    *("eos_token_id", "pad_token_id", "image_token", "decoder_start_token", "additional_special_tokens", "max_token"),
+    *("author", "authors", "authority", "key", "keys", "key_metric", "primary_key", "public_key", "sort_key", "monkey"),
+    *(
+        "secretary",
+        "compass",
+        "forward_pass",
+        "bypass",
+        "pass_at_1",
+        "model_name",
+        "dataset",
+        "lr_scheduler",
+        "patience",
+    ),
+    *("turkey", "keyboard", "attention_keys", "accreditation", "optimizer", "signature", "design"),
+]
+
+SECRET_TEXTS = [
+    f"hf_{A34}",
+    f"ghp_{A34}",
+    f"gho_{A34}",
+    f"ghs_{A34}",
+    f"github_pat_{A34}_{A34}",
+    f"glpat-{A34}",
+    f"sk-{A34}",
+    f"sk-proj-{A34}-{A34}",
+    f"sk-ant-api03-{A34}",
+    f"sk_live_{A34}",
+    f"npm_{A34}",
+    f"nvapi-{A34}",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE",
+    f"AIzaSy{A34}",
+    "xoxb-123456789012-abcdefghijkl",
+    JWT,
+    PEM,
+    PEM[:50],
+    PEM.replace("RSA PRIVATE KEY", "CERTIFICATE"),
+]
+
+OPEN_TEXTS = [
+    *("<pad>", "</s>", "[PAD]", "<|endoftext|>", "auto", "all", "none", "meta-llama/Llama-3.1-8B-Instruct", "bfloat16"),
+    *(
+        "hf_transfer",
+        "hf_hub",
+        "hf://org/model",
+        "sk-learn",
+        "sklearn-random-forest-classifier",
+        "task-classification-large",
+    ),
+    *("risk-assessment-of-something-long", "AKIA", "eyJ", "sha256:" + "0" * 64, "0123456789abcdef" * 4, "1.0.0"),
+    *(
+        "https://example.com/a?b=c#d",
+        "https://example.com:8080/a@b",
+        "s3://bucket/a:b@c",
+        "minio://mlpipeline/v2/artifacts",
+    ),
+    *("git@github.com:org/repo.git", "ssh://git@github.com/org/repo", "user@example.com", "/mnt/models/final_model"),
+    *("max_tokens_per_gpu=512", "num_tokens: 7", "pad_token=<pad>", "eos_token: </s>", "secret_santa_accuracy=0.91"),
+    *("tokenizer: fast", "author=jane", "{'lr': 0.1}", "--max-tokens 512", "--tokenizer fast", "arc_easy,hellaswag"),
+    *("the token has expired", "no password was given", "Basic authentication is off", "monkey=banana", "key=value"),
+]
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_key_that_names_a_credential_hides_its_text(key: str, nested: bool) -> None:
+    metadata = {"settings": [{"struct": {key: ["swordfish"]}}]} if nested else {key: "swordfish"}
+    properties, remarks = component.training_properties(metadata)
+    assert "[REDACTED]" in str(properties)
+    assert "swordfish" not in str((properties, remarks))
+
+
+@pytest.mark.parametrize("key", OPEN_KEYS)
+def test_a_key_that_names_none_does_not(key: str) -> None:
+    (value,) = component.training_properties({key: "swordfish"})[0].values()
+    assert value == "swordfish"
+
+
+@pytest.mark.parametrize("key", [*SECRET_KEYS, "secret_santa_accuracy", "max_tokens_per_gpu"])
+def test_a_number_is_never_hidden(key: str) -> None:
+    assert list(component.training_properties({key: 0.25})[0].values()) == [0.25]
+    assert list(component.training_properties({key: [1, 2.5]})[0].values()) == ["[1, 2.5]"]
+
+
+@pytest.mark.parametrize("text", SECRET_TEXTS)
+def test_a_text_that_is_a_secret_is_hidden_under_any_key(text: str) -> None:
+    properties, remarks = component.training_properties(
+        {"note": text, "list": [text, "x"], "said": f"use {text}, please"}
+    )
+    assert properties["training_note"] == "[REDACTED]"
+    assert properties["training_list"] == '["[REDACTED]", "x"]'
+    assert str(properties["training_said"]).startswith("use [REDACTED]")
+    assert remarks == ["Secret training values, hidden: 3 (training_note, training_list, training_said)."]
+
+
+@pytest.mark.parametrize("text", OPEN_TEXTS)
+def test_a_text_that_is_none_stays(text: str) -> None:
+    assert component.redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("https://jane:pa@ss@host/x", "https://[REDACTED]@host/x"),
+        ("postgres://:pw@db:5432/mlmd", "postgres://[REDACTED]@db:5432/mlmd"),
+        ("password=hunter2 lr=0.1", "password=[REDACTED] lr=0.1"),
+        ("password: hunter2", "password: [REDACTED]"),
+        ('{"api_key": "my pass phrase", "lr": 1}', '{"api_key": "[REDACTED]", "lr": 1}'),
+        (r"{\"api_key\": \"abc def\"}", r"{\"api_key\": \"[REDACTED]\"}"),
+        ("{'token': 'abc'}", "{'token': '[REDACTED]'}"),
+        ("--hf-token abc123 --lr 3", "--hf-token [REDACTED] --lr 3"),
+        ("--hf_token=abc123 --lr 3", "--hf_token=[REDACTED] --lr 3"),
+        ("https://host/x?token=abc&lr=1", "https://host/x?token=[REDACTED]&lr=1"),
+        ("Authorization: Bearer abc.def", "Authorization: [REDACTED]"),
+        (f"sent Bearer {A34} to", "sent Bearer [REDACTED] to"),
+        ("authors: api_key=abc", "authors: api_key=[REDACTED]"),
+        (f"{PEM} and {PEM}", "[REDACTED] and [REDACTED]"),
+        ("AWS_SECRET_ACCESS_KEY=a/b+c==\nLR=1", "AWS_SECRET_ACCESS_KEY=[REDACTED]\nLR=1"),
+    ],
+)
+def test_only_the_secret_part_of_a_text_is_hidden(text: str, left: str) -> None:
+    assert component.redact_text(text) == left
+
+
+def test_a_secret_in_a_command_line_is_hidden() -> None:
+    metadata = {"args": {"list": ["--hf-token", "swordfish", "--lr", "0.1"]}}
+    assert component.training_properties(metadata)[0] == {
+        "training_args": '["--hf-token", "[REDACTED]", "--lr", "0.1"]',
+    }
+
+
+@pytest.mark.parametrize("place", ["key", "nested key", "value", "bad custom name", "file"])
+def test_no_remark_and_no_name_repeats_a_secret(place: str, tmp_path: Any) -> None:
+    secret = f"hf_{A34}"
+    if place == "file":
+        _, said = component.read_results(str(tmp_path / secret))
+        assert "[REDACTED]" in said[0]
+    elif place == "bad custom name":
+        with pytest.raises(ValueError, match="REDACTED") as error:
+            component.custom_properties_checked({secret: None})
+        said = [str(error.value)]
+    else:
+        metadata = {"key": {secret: 1}, "nested key": {"a": {secret: ""}}, "value": {"x" * 300: secret}}[place]
+        properties, said = component.training_properties(metadata)
+        said = [*said, str(properties)]
+    assert secret not in str(said)
+
+
+def test_a_secret_across_the_cut_is_hidden() -> None:
+    properties, _ = component.training_properties({"log": "x" * 4040 + f" hf_{A34} " + "y" * 100})
+    assert "hf_" not in str(properties)
+
+
+def test_evaluation_and_its_location_are_cleaned_too() -> None:
+    properties, _ = component.evaluation_properties(
+        {"eval_model_args": "pretrained=x,token=swordfish"},
+        {"git_hash": f"ghp_{A34}"},
+        "https://jane:swordfish@host/r.json",
+    )
+    assert properties == {
+        "eval_results_uri": "https://[REDACTED]@host/r.json",
+        "eval_harness_git_hash": "[REDACTED]",
+        "eval_model_args": "pretrained=x,token=[REDACTED]",
+    }
