@@ -215,6 +215,8 @@ def flatten(key: str, value: Any, levels: int = 30) -> list[tuple[str, Any]]:
 
 def publishable(key: str, value: Any, levels: int = 100) -> Any:
     """Return a value without its secrets and with numbers that do not depend on KFP, which may turn 3.0 into 3."""
+    import re
+
     if isinstance(value, int | float) and not isinstance(value, bool):  # never a secret
         number = stored_number(value)
         return int(number) if isinstance(number, float) and abs(number) < 2**53 and number.is_integer() else number
@@ -225,7 +227,7 @@ def publishable(key: str, value: Any, levels: int = 100) -> Any:
     value = unwrap(value)
     if isinstance(value, list):
         # In a command line, ["--api-key", "…"], the option names what follows it.
-        keys = [key, *(item if isinstance(item, str) and item.startswith("--") else key for item in value)]
+        keys = [key, *(item if re.fullmatch(r"--[\w-]+", str(item)) else key for item in value)]
         return [publishable(name, item, levels - 1) for name, item in zip(keys, value, strict=False)]
     if isinstance(value, dict):
         return {redact_text(str(k)): publishable(f"{key}.{k}", item, levels - 1) for k, item in value.items()}
@@ -269,12 +271,12 @@ def property_value(key: str, value: Any) -> float | str:
     return stored_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
-def count_remark(names: list[str], what: str) -> list[str]:
-    """Return the log's sentence about these names, cut after ten; nothing for no names."""
+def count_remark(what: str, names: list[str]) -> list[str]:
+    """Return the log's sentence about these names, the first ten of them in full; nothing for no names."""
     if not names:
         return []
-    more = ", …" if len(names) > 10 else ""
-    return [f"{len(names):,} {what}: {', '.join(stored_text(redact_text(name), 300) for name in names[:10])}{more}."]
+    shown = [stored_text(redact_text(name), 300) for name in names[:10]] + ["…"] * (len(names) > 10)
+    return [f"{what}: {len(names):,} ({', '.join(shown)})."]
 
 
 def named_properties(prefix: str, entries: list[tuple[str, Any]]) -> tuple[dict[str, float | str], list[str]]:
@@ -312,10 +314,10 @@ def named_properties(prefix: str, entries: list[tuple[str, Any]]) -> tuple[dict[
             hidden.append(free)
         if isinstance(value, str) and len(value) == 4096 and value.endswith(" characters]"):
             cut.append(free)
-    remarks = count_remark(empty, f"{prefix} values were empty and were left out")
-    remarks += count_remark(cut, f"{prefix} values were longer than 4,096 characters and were cut")
-    remarks += count_remark(hidden, f"{prefix} values are or hold a secret and were hidden")
-    remarks += count_remark(renamed, f"{prefix} keys are too long, without a letter or named like another one")
+    remarks = count_remark(f"Empty {prefix} values, left out", empty)
+    remarks += count_remark(f"Long {prefix} values, cut to 4,096 characters", cut)
+    remarks += count_remark(f"Secret {prefix} values, hidden", hidden)
+    remarks += count_remark(f"Changed {prefix} names (too long, without a letter, or taken)", renamed)
     return properties, remarks
 
 
@@ -623,7 +625,7 @@ def evaluation_properties(
     ]
     measured = [(f"{task}_{key}", score) for task, key, score in ranked if score is not None]
     properties, remarks = named_properties("eval", about + own + measured + task_counts(results))
-    return properties, remarks + count_remark(without_number, "evaluation scores hold no number and were left out")
+    return properties, remarks + count_remark("Evaluation scores without a number, left out", without_number)
 
 
 def custom_properties_checked(custom: dict[str, Any]) -> dict[str, float | str]:
@@ -680,8 +682,8 @@ def complete_properties(
     replaced = [name for name in (run | evaluation | training) if fold_name(name) in given]
     joined = {name: value for name, value in run.items() if fold_name(name) not in given} | custom
     joined |= {name: value for name, value in (evaluation | training).items() if fold_name(name) not in given}
-    remarks = count_remark(replaced, "derived values gave way to custom_properties")
-    remarks += count_remark(list(joined)[most:], f"properties beyond the first {most:,} were left out")
+    remarks = count_remark("Derived values replaced by custom_properties", replaced)
+    remarks += count_remark(f"Properties beyond the first {most:,}, left out", list(joined)[most:])
     return dict(list(joined.items())[:most]), remarks
 
 
@@ -886,7 +888,7 @@ def finish_within(seconds: float, call: Callable[[], Any]) -> Any:
 
     threading.Thread(target=run, daemon=True).start()
     try:
-        return outcome.result(seconds)
+        return outcome.result()
     except TimeoutError as error:
         raise TimeoutError(f"no answer within {seconds:g} s") from error
 
@@ -2257,7 +2259,12 @@ def model_registry(
     remarks += more
     mount = request["pvc_mount_path"]
     has_final_model = bool(mount) and os.path.exists(os.path.join(mount, "final_model"))
-    location, more = locate_model(request["model_uri"], model, mount, has_final_model, cluster)
+    try:
+        location, more = locate_model(request["model_uri"], model, mount, has_final_model, cluster)
+    except ValueError as problem:
+        if request["registry_url"]:
+            raise
+        location, more = "", [f"With a registry_address this step would fail. {problem}"]
     remarks += more
     provenance, more = trace_run(
         {fact: request[fact] for fact in ("pipeline_name", "run_id", "run_name", "namespace")}, cluster

@@ -58,7 +58,8 @@ def call(url: str, method: str, path: str, body: JSON | None = None, **query: st
 
 def models_named(url: str, name: str) -> list[JSON]:
     """The registered models of exactly this name."""
-    items, token = [], {}
+    items: list[JSON] = []
+    token: dict[str, str] = {}
     while True:
         page = call(url, "GET", "/registered_models", pageSize="500", **token)
         items += [item for item in page["items"] if item["name"] == name]

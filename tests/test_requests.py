@@ -130,7 +130,8 @@ def test_a_twin_that_was_faster_is_joined(registry: LocalRegistry, number: int) 
 def test_a_server_that_stays_down_is_an_error_that_says_what_is_registered(
     registry: LocalRegistry, waits: list[float], fault: Any, number: int
 ) -> None:
-    down = [registry.inject(fault, nth=nth) for nth in range(number, number + 40)]
+    for nth in range(number, number + 40):
+        registry.inject(fault, nth=nth)
     with pytest.raises(ConnectionError) as refused:
         register(registry.url)
     message = str(refused.value)
@@ -142,7 +143,6 @@ def test_a_server_that_stays_down_is_an_error_that_says_what_is_registered(
     assert ("version '1.0.0' (ID 2)" in message) == (number > 3)
     assert ("is not known" in message) == (number > 1)
     assert 40 < sum(waits) <= 60
-    assert len(down) == 40
     registry.injections.clear()
     assert register(registry.url) == "1"
     assert holds_one_of_each(registry)

@@ -237,26 +237,31 @@ def test_a_member_of_another_shape_costs_only_itself(member: str, value: Any, tm
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b" ",
-        b"{",
-        b'{"results"',
-        b'{"results": {"a": 1}',
-        b"\x80\x04\x95pickle",
-        b"\0" * 5000,
-        b"not json",
-        b"}{",
-        b'"',
-        b"nan",
-    ]
-    + [
-        b'{"results": {}} {}',
-        b'{"results": "' + b"\\" * 5001,
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b'{"samples": ' + b"[" * 100_000,
-    ]
-    + [b"[1, 2]", b'"text"', b"17", b'{"x": 1,}', b"{" + b'"k": [],' * 20_000, b"{" + b" " * 3_000_000 + b"}"],
+        *(
+            b"",
+            b" ",
+            b"{",
+            b'{"results"',
+            b'{"results": {"a": 1}',
+            b"}{",
+            b'"',
+            b"nan",
+            b"not json",
+            b"\x80\x04\x95pickle",
+        ),
+        *(
+            b"[1, 2]",
+            b'"text"',
+            b"17",
+            b'{"x": 1,}',
+            b'{"results": {}} {}',
+            b"\0" * 5000,
+            b'{"results": "' + b"\\" * 5001,
+        ),
+        *(b"[" * 100_000, b'{"a":' * 100_000, b'{"samples": ' + b"[" * 100_000),
+        *(b"{" + b'"k": [],' * 20_000, b"{" + b" " * 3_000_000 + b"}"),
+    ],
+    ids=lambda content: repr(content[:20]),
 )
 def test_a_broken_or_foreign_file_costs_only_its_properties(content: bytes, tmp_path: Path) -> None:
     results, remarks = component.read_results(written(tmp_path / "results.json", content))

@@ -1,0 +1,171 @@
+"""Bad input ends in one clear sentence before anything is sent; the shared log costs no registration."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import model_artifact
+from kfp_model_registry import model_registry
+from local_registry import LocalRegistry
+from registering import register
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model_name": ""}, "model_name is empty"),
+        ({"model_name": " \t "}, "model_name is empty"),
+        ({"model_name": "{{$.pipeline_job_name}}"}, "model_name is empty"),
+        ({"model_name": "x" * 256}, "has 256 characters, the registry keeps 255"),
+        ({"model_name": "two\nlines"}, "holds control characters"),
+        ({"model_name": "nul\0"}, "holds control characters"),
+        ({"model_name": "half \ud800"}, "holds control characters"),
+        ({"model_version": "  "}, "model_version is empty"),
+        ({"model_version": "1" * 245}, "has 245 characters, the registry keeps 244"),
+        ({"registry_port": 0}, "registry_port=0 is no port"),
+        ({"registry_port": 65536}, "registry_port=65536 is no port"),
+        ({"registry_port": -1}, "registry_port=-1 is no port"),
+        ({"registry_port": True}, "registry_port=True is no port"),
+        ({"registry_port": "8080"}, "registry_port='8080' is no port"),
+        ({"on_existing_version": "overwrite"}, "on_existing_version='overwrite' is unknown"),
+        (
+            {"on_existing_version": "increment", "model_version": "latest"},
+            "model_version='latest' cannot be incremented",
+        ),
+        ({"registry_address": "ftp://registry"}, "registry_address='ftp://registry' is no server address"),
+        ({"registry_address": "two words"}, "is no server address"),
+        ({"registry_address": "http://"}, "is no server address"),
+        ({"registry_address": "registry:notaport"}, "is no server address"),
+        ({"registry_address": "registry:99999"}, "is no server address"),
+        ({"registry_address": "registry:0"}, "is no server address"),
+        ({"registry_address": "https://registry/?a=b"}, "is no server address"),
+        ({"registry_address": "https://registry/#top"}, "is no server address"),
+        ({"registry_address": "[fd00::zz]"}, "is no server address"),
+        ({"registry_address": "a..b"}, "is no server address"),
+        ({"pvc_mount_path": "/tmp", "shared_log_file": "/etc/passwd"}, "leaves pvc_mount_path='/tmp'"),
+        ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../../etc/passwd"}, "leaves pvc_mount_path"),
+        ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../b"}, "leaves pvc_mount_path"),
+        ({"pvc_mount_path": "/tmp", "shared_log_file": "."}, "leaves pvc_mount_path"),
+        ({"custom_properties": {"tags": ["a"]}}, "'tags'"),
+        ({"custom_properties": {"": "a"}}, "1 to 255"),
+        ({"model_uri": ""}, "no model to register"),
+        ({"registry_address": "https://registry", "registry_ca_path": "/no/such/ca.pem"}, "'/no/such/ca.pem' is no CA"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_sent(
+    registry: LocalRegistry, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 (the words are the parametrized part)
+        register(registry.url, **arguments)
+    message = str(refused.value)
+    assert words in message
+    assert "Nothing was" in message
+    assert "\n" not in message
+    assert registry.requests == []
+
+
+def test_an_address_with_credentials_is_refused_without_repeating_them() -> None:
+    with pytest.raises(ValueError, match="without user name") as refused:
+        register("http://ada:s3cr3t-word@registry")
+    assert "s3cr3t-word" not in str(refused.value)
+
+
+def test_blanks_around_names_are_trimmed(registry: LocalRegistry) -> None:
+    register(registry.url, model_name="  digits ", model_version=" 1.0 ")
+    assert registry.models()[0]["name"] == "digits"
+    assert registry.versions()[0]["name"] == "1.0"
+
+
+@pytest.mark.parametrize("address", ["", "   ", "{{$.inputs.parameters['address']}}"])
+def test_without_an_address_nothing_is_registered_and_all_is_printed(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert register(address, model_name="digits", custom_properties={"team": "vision"}) == "SKIPPED"
+    printed = capsys.readouterr().out
+    for part in ("digits", "1.0.0", "s3://models/digits", "run-1", "team", "'vision'", "SKIPPED"):
+        assert part in printed
+
+
+def test_without_an_address_even_a_missing_model_is_only_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert model_registry.python_func(pvc_mount_path="") == "SKIPPED"
+    assert "There is no model to register" in capsys.readouterr().out
+
+
+def test_the_returned_id_is_the_registered_models(registry: LocalRegistry) -> None:
+    registry.add_model("another")
+    assert register(registry.url, model_name="digits") == registry.models()[1]["id"]
+
+
+def test_the_log_gets_one_line_a_registration(registry: LocalRegistry, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "pipeline.txt"
+    log.parent.mkdir()
+    log.write_text("Training: done\n")
+    for version in ("1.0.0", "1.1.0"):
+        register(registry.url, pvc_mount_path=str(tmp_path), shared_log_file="logs/pipeline.txt", model_version=version)
+    assert log.read_text() == (
+        "Training: done\n"
+        "Model Registry: fine-tuned-model v1.0.0 (ID: 1)\n"
+        "Model Registry: fine-tuned-model v1.1.0 (ID: 1)\n"
+    )
+
+
+def test_the_log_names_the_version_that_increment_took(registry: LocalRegistry, tmp_path: Path) -> None:
+    register(registry.url, source_pipeline_run_id="run-0")
+    register(registry.url, pvc_mount_path=str(tmp_path), on_existing_version="increment")
+    assert (tmp_path / "pipeline_log.txt").read_text() == "Model Registry: fine-tuned-model v1.0.1 (ID: 1)\n"
+
+
+def test_what_was_not_registered_leaves_no_line(registry: LocalRegistry, tmp_path: Path) -> None:
+    register(registry.url, source_pipeline_run_id="run-0")
+    register(registry.url, pvc_mount_path=str(tmp_path), on_existing_version="skip")
+    with pytest.raises(RuntimeError, match="exists"):
+        register(registry.url, pvc_mount_path=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_that_log_at_once_lose_no_line(registry: LocalRegistry, tmp_path: Path) -> None:
+    def step(number: int) -> str:
+        return register(registry.url, pvc_mount_path=str(tmp_path), model_version=f"1.{number}.0")
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(step, range(16)))
+    expected = {f"Model Registry: fine-tuned-model v1.{number}.0 (ID: 1)" for number in range(16)}
+    lines = (tmp_path / "pipeline_log.txt").read_text().splitlines()
+    assert len(lines) == 16
+    assert set(lines) == expected
+
+
+@pytest.mark.parametrize("obstacle", ["folder", "pipe", "missing workspace"])
+def test_a_log_that_cannot_be_written_fails_no_registration(
+    registry: LocalRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str], obstacle: str
+) -> None:
+    workspace = tmp_path / "gone" if obstacle == "missing workspace" else tmp_path
+    if obstacle == "folder":
+        (tmp_path / "pipeline_log.txt").mkdir()
+    if obstacle == "pipe":
+        os.mkfifo(tmp_path / "pipeline_log.txt")
+    assert register(registry.url, pvc_mount_path=str(workspace)) == "1"
+    assert len(registry.artifacts()) == 1
+    assert "could not be written" in capsys.readouterr().out
+
+
+def test_a_link_out_of_the_workspace_is_refused(registry: LocalRegistry, tmp_path: Path) -> None:
+    workspace, outside = tmp_path / "workspace", tmp_path / "outside.txt"
+    workspace.mkdir()
+    (workspace / "pipeline_log.txt").symlink_to(outside)
+    with pytest.raises(ValueError, match="leaves pvc_mount_path"):
+        register(registry.url, pvc_mount_path=str(workspace))
+    assert registry.requests == []
+    assert not outside.exists()
+
+
+def test_the_model_artifacts_own_location_and_base_model_are_registered(registry: LocalRegistry) -> None:
+    artifact = model_artifact(uri="gs://bucket/model", metadata={"model_name": "toy-org/toy-base"})
+    register(registry.url, model_uri="", input_model=artifact)
+    assert registry.artifacts()[0]["uri"] == "gs://bucket/model"
+    assert registry.versions()[0]["customProperties"]["base_model"]["string_value"] == "toy-org/toy-base"
+    assert registry.models()[0]["name"] == "fine-tuned-model"
