@@ -227,8 +227,8 @@ def publishable(key: str, value: Any, levels: int = 100) -> Any:
     value = unwrap(value)
     if isinstance(value, list):
         # In a command line, ["--api-key", "…"], the option names what follows it.
-        keys = [key, *(item if re.fullmatch(r"--[\w-]+", str(item)) else key for item in value)]
-        return [publishable(name, item, levels - 1) for name, item in zip(keys, value, strict=False)]
+        options = [item if isinstance(item, str) and re.fullmatch(r"--[\w-]+", item) else key for item in value]
+        return [publishable(name, item, levels - 1) for name, item in zip([key, *options], value, strict=False)]
     if isinstance(value, dict):
         return {redact_text(str(k)): publishable(f"{key}.{k}", item, levels - 1) for k, item in value.items()}
     return value
@@ -644,17 +644,24 @@ def custom_properties_checked(custom: dict[str, Any]) -> dict[str, float | str]:
     for name, value in custom.items():
         shown = redact_text(repr(name))
         if not isinstance(name, str) or not name.strip() or len(name) > 255:
-            raise ValueError(f"custom_properties: the name {shown} must be a text of 1 to 255 characters.")
+            raise ValueError(
+                f"custom_properties: the name {shown} must be a text of 1 to 255 characters. Nothing was sent."
+            )
         if "\0" in name or name != name.encode("utf-8", "replace").decode():
-            raise ValueError(f"custom_properties: the name {shown} holds a character that the registry cannot store.")
+            raise ValueError(
+                f"custom_properties: the name {shown} holds a character that no registry stores. Nothing was sent."
+            )
         if not isinstance(value, str | bool | int | float):
             kind = type(value).__name__
             raise ValueError(
-                f"custom_properties: the value of {shown} must be text, a number or a boolean, not {kind}."
+                f"custom_properties: the value of {shown} must be text, a number or a boolean, not {kind}. "
+                "Nothing was sent."
             )
         other = names.setdefault(fold_name(name), name)
         if other != name:
-            raise ValueError(f"custom_properties: {redact_text(repr(other))} and {shown} are one name to MySQL.")
+            raise ValueError(
+                f"custom_properties: {redact_text(repr(other))} and {shown} are one name to MySQL. Nothing was sent."
+            )
     return {name: property_value(name, value) for name, value in custom.items()}
 
 
@@ -888,7 +895,7 @@ def finish_within(seconds: float, call: Callable[[], Any]) -> Any:
 
     threading.Thread(target=run, daemon=True).start()
     try:
-        return outcome.result()
+        return outcome.result(seconds)
     except TimeoutError as error:
         raise TimeoutError(f"no answer within {seconds:g} s") from error
 

@@ -101,8 +101,8 @@ class KubernetesApi:
     Attributes:
         pods: The pods by name; an unknown one is a 404.
         workflows: The Workflows by name.
-        answers: By "pods" or "workflows", what goes wrong there: an HTTP status, "hang" (no answer until the server
-            stops), "drip" (a header that never ends), "drop" (the connection closes) or "html" (a proxy's page).
+        answers: By "pods" or "workflows", what goes wrong there: an HTTP status, "hang" (no answer for
+            5 s), "drip" (a header of 5 s, byte by byte), "drop" (the connection closes) or "html" (a proxy's page).
         requests: The paths asked for so far.
         account_dir: The service account's folder.
         environment: The environment variables that a pod has.
@@ -176,15 +176,18 @@ def handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             api.requests.append(self.path)
             wrong = next((what for kind, what in api.answers.items() if f"/{kind}/" in self.path), None)
-            if wrong == "hang":
-                api.stopping.wait()
-            elif wrong == "drip":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-                while not api.stopping.wait(0.02):
-                    self.wfile.write(b".")
-            if wrong in ("hang", "drip", "drop"):
+            if wrong == "drop":
                 self.close_connection = True
                 return
+            # A sick server recovers after a while: who waits for it for ever fails a test instead of hanging it.
+            if wrong == "hang":
+                api.stopping.wait(5)
+            elif wrong == "drip":
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\nX-Slow: ")
+                for _ in range(100):
+                    if not api.stopping.wait(0.05):
+                        self.wfile.write(b".")
+                self.wfile.write(b"\r\n\r\n")
             code, found = api.answer(self.path, self.headers.get("Authorization", ""))
             body = b"<html>gateway</html>" if wrong == "html" else json.dumps(found).encode()
             self.send_response(code)

@@ -278,7 +278,7 @@ def compare(found: Any, operator: str, wanted: Any, collation: Collation) -> boo
         found, wanted = collated(found, collation), collated(wanted, collation)
     elif operator in ("LIKE", "ILIKE") or isinstance(found, str) or isinstance(wanted, str):
         return False
-    outcomes = {
+    outcomes: dict[str, bool] = {
         "=": found == wanted,
         "!=": found != wanted,
         "<": found < wanted,

@@ -67,4 +67,4 @@ def run_pod(folder: Path, executor_input: dict[str, Any], **environment: str) ->
 
 def returned(folder: Path) -> Any:
     """What the component returned, as KFP reads it."""
-    return (folder / "Output").read_text(encoding="utf-8")
+    return json.loads((folder / "executor_output.json").read_text(encoding="utf-8"))["parameterValues"]["Output"]

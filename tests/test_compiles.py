@@ -1,7 +1,5 @@
 """What KFP makes of the component: every supported KFP runs these tests."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import json

@@ -94,7 +94,7 @@ def token_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_mounted_token_is_sent_stripped(token_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalRegistry(require_token=TOKEN) as registry:
         assert register(registry.url) == "1"
-        assert {request.headers["Authorization"] for request in registry.requests} == {f"Bearer {TOKEN}"}
+        assert {request.headers["authorization"] for request in registry.requests} == {f"Bearer {TOKEN}"}
     assert TOKEN not in capsys.readouterr().out
 
 

@@ -465,7 +465,7 @@ def test_a_kept_connection_counts_once(registry: LocalRegistry) -> None:
 
 
 def test_preloaded_values_may_be_those_that_no_client_parses(registry: LocalRegistry) -> None:
-    odd = {"big": 1234567890, "struct": struct_value({"a": 1}), "label": ""}
+    odd: dict[str, Any] = {"big": 1234567890, "struct": struct_value({"a": 1}), "label": ""}
     model = registry.add_model("m", customProperties=odd)
     version = registry.add_version(model["id"], "1")
     registry.add_artifact(version["id"], uri="s3://bucket/model")

@@ -332,18 +332,18 @@ def test_a_custom_name_of_255_characters_is_taken() -> None:
 def test_custom_properties_win_over_derived_ones_in_any_spelling() -> None:
     properties, remarks = component.complete_properties(
         {"base_model": "granite", "pipeline_name": "tune", "pipeline_run_id": ""},
-        {"training_loss": 1.0, "training_lr": 0.1},
+        {"training_Loss": 1.0, "training_lr": 0.1},
         {"eval_acc": 0.5},
-        {"Training_Loss": 9.0, "base_model": "mine"},
+        {"training_LOSS": 9.0, "base_model": "mine"},
     )
     assert properties == {
         "pipeline_name": "tune",
-        "Training_Loss": 9.0,
+        "training_LOSS": 9.0,
         "base_model": "mine",
         "eval_acc": 0.5,
         "training_lr": 0.1,
     }
-    assert remarks == ["Derived values replaced by custom_properties: 2 (base_model, training_loss)."]
+    assert remarks == ["Derived values replaced by custom_properties: 2 (base_model, training_Loss)."]
 
 
 def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays() -> None:

@@ -166,16 +166,19 @@ def test_outside_a_cluster_no_kubeconfig_is_consulted(tmp_path: Path, monkeypatc
 
 
 def test_the_client_is_imported_only_when_something_is_missing(cluster: KubernetesApi) -> None:
-    script = (
-        "import sys\n"
-        "from kfp_model_registry import component\n"
-        f"component.observe_cluster(sys.argv[1:], False, account_dir={cluster.account_dir!r})\n"
-        "print('kubernetes' in sys.modules)\n"
+    # The helpers' source alone, as a pod gets it: kfp itself, outside a pod, imports the client.
+    helpers = [function for _, function in inspect.getmembers(component, inspect.isfunction)]
+    script = "\n".join(
+        [
+            "import sys",
+            "from typing import *",
+            *(inspect.getsource(helper) for helper in helpers if helper.__module__ == component.__name__),
+            f"observe_cluster(sys.argv[1:], False, account_dir={cluster.account_dir!r})",
+            "print('kubernetes' in sys.modules)",
+        ]
     )
     printed = {
-        missing: subprocess.run(
-            [sys.executable, "-c", script, missing], check=True, capture_output=True, text=True
-        ).stdout.strip()
+        missing: subprocess.check_output([sys.executable, "-", missing], input=script, text=True).strip()
         for missing in ("namespace", "run_id")
     }
     assert printed == {"namespace": "False", "run_id": "True"}
@@ -238,6 +241,10 @@ def test_outside_a_cluster_one_line_says_what_is_unknown() -> None:
         {**NOTHING_GIVEN, "run_name": "local"},
         ["Unknown: namespace, run ID, since this runs outside a cluster."],
     )
+
+
+def test_in_a_cluster_what_is_unknown_is_not_said_twice() -> None:
+    assert component.trace_run(NOTHING_GIVEN, {**LAPTOP, "in_cluster": True}) == (NOTHING_GIVEN, [])
 
 
 def test_nothing_is_said_where_nothing_is_missing() -> None:

@@ -92,6 +92,20 @@ def test_what_else_is_recorded_of_a_run() -> None:
     }
 
 
+def test_a_predict_only_run_has_no_score() -> None:
+    results = {"results": {"t": {"alias": "t", "bypass,none": 999, "bypass_stderr,none": 0.5, "sample_len": 7}}}
+    assert component.evaluation_properties({"t_bypass,none": 999, "t_sample_len": 7}, results, "") == ({}, [])
+
+
+def test_all_samples_are_counted_once() -> None:
+    properties = recorded(LM_EVAL / "0.4.13" / "nan_loglikelihoods.json")
+    assert {name: value for name, value in properties.items() if "samples" in name} == {
+        "eval_toy_mc_samples": 12.0,
+        "eval_toy_lastword_samples": 8.0,
+        "eval_toy_pages_samples": 5.0,
+    }
+
+
 def test_scores_without_a_number_are_counted() -> None:
     results, _ = component.read_results(str(LM_EVAL / "0.4.13" / "all_tasks.json"))
     assert component.evaluation_properties({}, results, "")[1] == [

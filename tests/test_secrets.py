@@ -196,7 +196,12 @@ def test_no_remark_and_no_name_repeats_a_secret(place: str, tmp_path: Any) -> No
             component.custom_properties_checked({secret: None})
         said = [str(error.value)]
     else:
-        metadata = {"key": {secret: 1}, "nested key": {"a": {secret: ""}}, "value": {"x" * 300: secret}}[place]
+        cases: dict[str, dict[str, Any]] = {
+            "key": {secret: 1},
+            "nested key": {"a": {secret: ""}},
+            "value": {"x" * 300: secret},
+        }
+        metadata = cases[place]
         properties, said = component.training_properties(metadata)
         said = [*said, str(properties)]
     assert secret not in str(said)

@@ -43,9 +43,9 @@ def inputs(registry: LocalRegistry, folder: Path, **parameters: Any) -> dict[str
                 },
             ),
             "input_metrics": metrics(
-                metadata={"num_epochs": 3.0, "learning_rate": 2e-5, "hub_token": "hf_" + "x" * 30}
+                values={"num_epochs": 3.0, "learning_rate": 2e-5, "hub_token": "hf_" + "x" * 30}
             ),
-            "eval_metrics": metrics(metadata={"eval_duration_seconds": 12.5}),
+            "eval_metrics": metrics({"eval_duration_seconds": 12.5}),
             "eval_results": results_artifact(RESULTS),
         },
         folder,
@@ -72,8 +72,10 @@ def test_it_registers_a_model_with_all_its_inputs(registry: LocalRegistry, tmp_p
     assert held["eval_results_uri"] == str(RESULTS)
     assert "pipeline_name" not in held, "an unresolved placeholder counts as empty"
     assert (tmp_path / "pipeline_log.txt").read_text() == "Model Registry: toy-digits v1.0.0 (ID: 1)\n"
-    assert "hf_x" not in output
-    assert "training_learning_rate" in output
+    # KFP's own executor prints its whole input first; what this component prints is below.
+    printed = output.partition("\nRegistration\n")[2]
+    assert "hf_x" not in printed
+    assert "training_learning_rate" in printed
 
 
 def test_without_an_address_it_prints_the_whole_registration_and_sends_nothing(
@@ -122,9 +124,9 @@ def test_only_what_is_used_is_imported(registry: LocalRegistry, tmp_path: Path) 
     known = inputs(registry, tmp_path, source_pipeline_run_name="Monday", source_namespace="team-a")
     code, output = run_pod(tmp_path, known, PYTHONPROFILEIMPORTTIME="1")
     assert code == 0, output
-    assert "mr_openapi" in output
-    assert "kubernetes" not in output
-    assert "model_registry.core" not in output
+    imported = {line.rpartition("|")[2].strip() for line in output.splitlines() if line.startswith("import time:")}
+    assert "mr_openapi" in imported
+    assert not imported & {"kubernetes", "model_registry", "requests"}
 
 
 def test_the_program_holds_all_that_it_names() -> None:
@@ -143,7 +145,7 @@ def test_the_program_holds_all_that_it_names() -> None:
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in node.names
         }
-        stored |= {node.name for node in ast.walk(function) if isinstance(node, ast.FunctionDef)}
+        stored |= {node.name for node in ast.walk(function) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
         stored |= {node.name for node in ast.walk(function) if isinstance(node, ast.ExceptHandler) and node.name}
         loaded = {
             node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)

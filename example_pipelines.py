@@ -1,0 +1,368 @@
+"""Two pipelines that end in a registration: a small model trained on the spot, and a fine-tuned one that exists already.
+
+    python example_pipelines.py
+
+runs the first one on this machine with KFP's local runner, against the server that MODEL_REGISTRY_URL names or else
+against the tests' registry in memory, and prints what the registry holds afterwards.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+from kfp import dsl, local
+from kfp_model_registry import model_registry
+
+BASE_IMAGE = "registry.access.redhat.com/ubi9/python-311:latest"
+PACKAGES = ["scikit-learn==1.9.1"]
+
+
+@dsl.component(base_image=BASE_IMAGE, packages_to_install=PACKAGES)
+def train_digits_classifier(
+    regularization: float,
+    max_iterations: int,
+    held_out_fraction: float,
+    random_seed: int,
+    output_model: dsl.Output[dsl.Model],
+    output_metrics: dsl.Output[dsl.Metrics],
+    held_out_data: dsl.Output[dsl.Dataset],
+):
+    """Train a classifier of handwritten digits on the data set that scikit-learn brings along.
+
+    Args:
+        regularization: Inverse strength of the regularization.
+        max_iterations: Most steps of the solver.
+        held_out_fraction: Part of the data that is kept for the evaluation.
+        random_seed: Seed of the split.
+        output_model: The trained model, as a joblib file in a folder.
+        output_metrics: Hyperparameters and what the training came to.
+        held_out_data: The data that the model has not seen.
+    """
+    from pathlib import Path
+
+    import joblib
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import train_test_split
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    images, digits = load_digits(return_X_y=True)
+    images, test_images, digits, test_digits = train_test_split(
+        images, digits, test_size=held_out_fraction, random_state=random_seed, stratify=digits
+    )
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=regularization, max_iter=max_iterations))
+    classifier.fit(images, digits)
+
+    Path(output_model.path).mkdir(parents=True, exist_ok=True)
+    joblib.dump(classifier, Path(output_model.path) / "model.joblib")
+    joblib.dump((test_images, test_digits), held_out_data.path)
+    output_model.metadata["framework"] = "scikit-learn"
+    output_metrics.log_metric("regularization", regularization)
+    output_metrics.log_metric("max_iterations", max_iterations)
+    output_metrics.log_metric("random_seed", random_seed)
+    output_metrics.log_metric("iterations", int(classifier[-1].n_iter_.max()))
+    output_metrics.log_metric("samples", len(images))
+    output_metrics.log_metric("accuracy", float(classifier.score(images, digits)))
+
+
+@dsl.component(base_image=BASE_IMAGE, packages_to_install=PACKAGES)
+def evaluate_digits_classifier(
+    input_model: dsl.Input[dsl.Model],
+    held_out_data: dsl.Input[dsl.Dataset],
+    output_metrics: dsl.Output[dsl.Metrics],
+    output_results: dsl.Output[dsl.Artifact],
+):
+    """Evaluate the classifier on the data that it has not seen.
+
+    Args:
+        input_model: The model.
+        held_out_data: The data held out by the training.
+        output_metrics: The scores.
+        output_results: The scores with their task, sample count and direction, in the shape of lm-eval's results file.
+    """
+    import json
+    import math
+    from pathlib import Path
+
+    import joblib
+    from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+    classifier = joblib.load(Path(input_model.path) / "model.joblib")
+    images, digits = joblib.load(held_out_data.path)
+    predicted = classifier.predict(images)
+    accuracy = float(accuracy_score(digits, predicted))
+    scores = {
+        "acc": accuracy,
+        "acc_stderr": math.sqrt(accuracy * (1 - accuracy) / (len(digits) - 1)),
+        "f1_macro": float(f1_score(digits, predicted, average="macro")),
+        "log_loss": float(log_loss(digits, classifier.predict_proba(images))),
+    }
+    for name, score in scores.items():
+        output_metrics.log_metric(f"digits_{name}", score)
+    results = {
+        "results": {"digits": {"alias": "digits", **{f"{name},none": score for name, score in scores.items()}}},
+        "group_subtasks": {"digits": []},
+        "higher_is_better": {"digits": {"acc": True, "f1_macro": True, "log_loss": False}},
+        "n-shot": {"digits": 0},
+        "n-samples": {"digits": {"original": len(digits), "effective": len(digits)}},
+        "versions": {"digits": 1},
+        "config": {"model": "scikit-learn"},
+    }
+    with open(output_results.path, "w") as file:
+        json.dump(results, file)
+
+
+@dsl.pipeline(name="train-and-register", description="Train a small model, evaluate it, and register it.")
+def train_and_register(
+    regularization: float = 0.1,
+    max_iterations: int = 500,
+    held_out_fraction: float = 0.25,
+    random_seed: int = 0,
+    pvc_mount_path: str = "",
+    registry_address: str = "model-registry-service.kubeflow.svc.cluster.local",
+    registry_port: int = 8080,
+    model_name: str = "digits-classifier",
+    model_version: str = "1.0.0",
+    model_description: str = "Reads a handwritten digit from an image of 8 x 8 pixels",
+    author: str = "pipeline",
+    on_existing_version: str = "increment",
+) -> str:
+    """Train a classifier of handwritten digits, evaluate it on held-out data and register it.
+
+    Args:
+        regularization: Inverse strength of the regularization.
+        max_iterations: Most steps of the solver.
+        held_out_fraction: Part of the data that is kept for the evaluation.
+        random_seed: Seed of the split.
+        pvc_mount_path: Folder of the shared log; empty writes none.
+        registry_address: Address of the Model Registry; empty registers nothing.
+        registry_port: Its port, unless the address has one.
+        model_name: Name of the registered model.
+        model_version: Version to register, or to count up from.
+        model_description: What the model is for.
+        author: Who registers it.
+        on_existing_version: What to do if another run has registered this version: fail, skip, update or increment.
+
+    Returns:
+        The registered model's ID.
+    """
+    training = train_digits_classifier(
+        regularization=regularization,
+        max_iterations=max_iterations,
+        held_out_fraction=held_out_fraction,
+        random_seed=random_seed,
+    )
+    evaluation = evaluate_digits_classifier(
+        input_model=training.outputs["output_model"], held_out_data=training.outputs["held_out_data"]
+    )
+    registration = model_registry(
+        pvc_mount_path=pvc_mount_path,
+        input_model=training.outputs["output_model"],
+        input_metrics=training.outputs["output_metrics"],
+        eval_metrics=evaluation.outputs["output_metrics"],
+        eval_results=evaluation.outputs["output_results"],
+        registry_address=registry_address,
+        registry_port=registry_port,
+        model_name=model_name,
+        model_version=model_version,
+        model_format_name="sklearn",
+        model_format_version="1",
+        model_description=model_description,
+        author=author,
+        source_pipeline_name="train-and-register",
+        source_pipeline_run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        source_pipeline_run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+        on_existing_version=on_existing_version,
+        custom_properties={"task": "image-classification", "digits": ""},
+    )
+    registration.set_caching_options(False)  # a cached step registers nothing
+    registration.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
+    return registration.output
+
+
+@dsl.pipeline(
+    name="register-finetuned-model",
+    description="Register a fine-tuned language model with the metrics and the lm-eval results of its run.",
+    pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi")),
+)
+def register_finetuned_model(
+    model_uri: str = "s3://models/granite-fine-tuned/model",
+    training_metrics_uri: str = "s3://models/granite-fine-tuned/training-metrics",
+    eval_metrics_uri: str = "s3://models/granite-fine-tuned/eval-metrics",
+    eval_results_uri: str = "s3://models/granite-fine-tuned/results.json",
+    base_model: str = "ibm-granite/granite-3.1-8b-base",
+    registry_address: str = "model-registry-service.kubeflow.svc.cluster.local",
+    registry_port: int = 8080,
+    model_name: str = "granite-fine-tuned",
+    model_version: str = "1.0.0",
+    model_format_name: str = "pytorch",
+    model_format_version: str = "1.0",
+    model_description: str = "",
+    author: str = "pipeline",
+    on_existing_version: str = "fail",
+) -> str:
+    """Register a model that an earlier run fine-tuned and evaluated with lm-eval.
+
+    Metrics are imported by their URI: KFP knows an artifact that one of its runs wrote there, and its values with it.
+
+    Args:
+        model_uri: Where the fine-tuned model is.
+        training_metrics_uri: The training step's metrics artifact.
+        eval_metrics_uri: The evaluation step's metrics artifact.
+        eval_results_uri: The results file of lm-eval.
+        base_model: What was fine-tuned.
+        registry_address: Address of the Model Registry; empty registers nothing.
+        registry_port: Its port, unless the address has one.
+        model_name: Name of the registered model.
+        model_version: Version to register.
+        model_format_name: Format of the model.
+        model_format_version: Version of that format.
+        model_description: What the model is for.
+        author: Who registers it.
+        on_existing_version: What to do if another run has registered this version: fail, skip, update or increment.
+
+    Returns:
+        The registered model's ID.
+    """
+    model = dsl.importer(artifact_uri=model_uri, artifact_class=dsl.Model, metadata={"model_name": base_model})
+    training_metrics = dsl.importer(artifact_uri=training_metrics_uri, artifact_class=dsl.Metrics)
+    eval_metrics = dsl.importer(artifact_uri=eval_metrics_uri, artifact_class=dsl.Metrics)
+    eval_results = dsl.importer(artifact_uri=eval_results_uri, artifact_class=dsl.Artifact)
+    registration = model_registry(
+        pvc_mount_path=dsl.WORKSPACE_PATH_PLACEHOLDER,
+        input_model=model.output,
+        input_metrics=training_metrics.output,
+        eval_metrics=eval_metrics.output,
+        eval_results=eval_results.output,
+        registry_address=registry_address,
+        registry_port=registry_port,
+        model_name=model_name,
+        model_version=model_version,
+        model_format_name=model_format_name,
+        model_format_version=model_format_version,
+        model_description=model_description,
+        author=author,
+        source_pipeline_name="register-finetuned-model",
+        source_pipeline_run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        source_pipeline_run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+        on_existing_version=on_existing_version,
+    )
+    registration.set_caching_options(False)  # a cached step registers nothing
+    registration.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
+    return registration.output
+
+
+@contextmanager
+def registry_to_use() -> Iterator[str]:
+    """The address of the server that MODEL_REGISTRY_URL names, else of the tests' registry, started for this run."""
+    given = os.environ.get("MODEL_REGISTRY_URL", "").rstrip("/")
+    if given:
+        yield given
+        return
+    path = Path(__file__).resolve().parent / "tests" / "local_registry.py"
+    if not path.is_file():
+        sys.exit(f"Set MODEL_REGISTRY_URL to a Model Registry's address: there is no {path} to run one in memory.")
+    spec = importlib.util.spec_from_file_location("local_registry", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["local_registry"] = module
+    spec.loader.exec_module(module)
+    with module.LocalRegistry() as registry:
+        yield registry.url
+
+
+def read_back(url: str, path: str) -> Any:
+    """Read from the registry, over the API version that it serves.
+
+    Args:
+        url: The registry's address.
+        path: What to read, below the API version.
+
+    Returns:
+        The parsed answer.
+
+    Raises:
+        HTTPError: The registry refuses, under each of its API versions.
+    """
+    # the registry is on this machine or in the cluster, not behind a proxy
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/api/model_registry/v1/{path}", timeout=30) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        if error.code != 404:
+            raise
+    with opener.open(f"{url}/api/model_registry/v1alpha3/{path}", timeout=30) as answer:
+        return json.load(answer)
+
+
+def shown_property(value: dict[str, Any]) -> str:
+    """A typed property as text; an empty string is what the registry's UI shows as a label."""
+    plain = next(item for name, item in value.items() if name != "metadataType")
+    return "(a label)" if plain == "" else str(plain)
+
+
+def shown_registration(url: str, model_id: str) -> str:
+    """What the registry holds about the newest version of a model, for people to read.
+
+    Args:
+        url: The registry's address.
+        model_id: The registered model's ID.
+
+    Returns:
+        The text, in several lines.
+    """
+    model = read_back(url, f"registered_models/{model_id}")
+    newest = read_back(url, f"registered_models/{model_id}/versions?orderBy=ID&sortOrder=DESC&pageSize=1")
+    version = newest["items"][0]
+    artifacts = read_back(url, f"model_versions/{version['id']}/artifacts")["items"]
+    properties = sorted(version["customProperties"].items())
+    width = max((len(name) for name, _ in properties), default=0)
+    lines = [
+        f"In the registry at {url}:",
+        f"registered model  {model['name']} (ID: {model['id']}, {model['state']}, owner {model.get('owner', 'unknown')})",
+        f"                  {model.get('description', '')}",
+        f"model version     {version['name']} (ID: {version['id']}, {version['state']}, "
+        f"author {version.get('author', 'unknown')})",
+        *(f"                  {name.ljust(width)}  {shown_property(value)}" for name, value in properties),
+    ]
+    for artifact in artifacts:
+        run = (artifact.get(f"modelSource{part}") or "unknown" for part in ("Name", "Id", "Group"))
+        lines += [
+            f"model artifact    {artifact.get('uri', '')} (ID: {artifact['id']}, {artifact['state']})",
+            f"                  format {artifact.get('modelFormatName', '')} {artifact.get('modelFormatVersion', '')}",
+            "made by           run {}, ID {}, namespace {}".format(*run),
+        ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run `train_and_register` on this machine and print what is in the registry afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="train-and-register-"))
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(folder / "artifacts"),
+        workspace_root=str(folder),
+    )
+    with registry_to_use() as url:
+        run = train_and_register(registry_address=url, pvc_mount_path=str(folder))
+        try:
+            print(shown_registration(url, run.output))
+        except URLError as error:
+            sys.exit(f"The pipeline registered model {run.output}, but reading it back from {url} failed: {error}.")
+    print(f"shared log        {(folder / 'pipeline_log.txt').read_text().strip()}")
+    print(f"The model stays in {folder}; delete the folder when you no longer need it.")
+
+
+if __name__ == "__main__":
+    main()

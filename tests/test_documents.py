@@ -1,0 +1,99 @@
+"""README, docstring, metadata and signature say the same; the folder follows the collection's conventions."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp_model_registry import component, model_registry
+from shipped import container
+
+FOLDER = Path(component.__file__).parent
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+SIGNATURE = inspect.signature(model_registry.python_func)
+
+
+def docstring_args(function: Any = model_registry.python_func) -> dict[str, str]:
+    section = inspect.getdoc(function).partition("Args:\n")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^ +(\w+): (.+)$", section, re.MULTILINE))
+
+
+def type_name(annotation: Any) -> str:
+    return getattr(annotation, "__name__", None) or re.sub(r".*\.(\w+)'?>?.*", r"\1", str(annotation))
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}")[2].partition("\n## ")[0]
+
+
+def test_the_table_of_inputs_is_the_signature_and_the_docstring() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| (.+?) \| (.+?) \|$", section("Inputs"), re.MULTILINE)
+    described = docstring_args()
+    assert [(name, text) for name, _, _, text in rows] == [(name, described[name]) for name in SIGNATURE.parameters]
+    for name, kind, default, _ in rows:
+        parameter = SIGNATURE.parameters[name]
+        if parameter.default is inspect.Parameter.empty:
+            assert default == "required"
+        else:
+            assert default == f"`{json.dumps(parameter.default)}`".replace("null", "None")
+        expected = {"input_model": "Input[Model]", "input_metrics": "Input[Metrics]", "eval_metrics": "Input[Metrics]"}
+        expected["eval_results"] = "Input[Artifact]"
+        assert kind == expected.get(name, type_name(parameter.annotation))
+
+
+def test_the_readmes_sections_stand_in_the_collections_order() -> None:
+    generated, _, custom = README.partition("<!-- custom-content -->")
+    titles = ["Overview", "Inputs", "Outputs", "Metadata", "Usage Examples", "Additional Resources"]
+    assert README.startswith("# Model Registry\n")
+    assert [title.split(" ", 1)[1] for title in re.findall(r"^## .+$", generated, re.MULTILINE)] == [
+        title for title in titles
+    ]
+    assert custom.strip()
+
+
+def test_the_readme_shows_the_metadata_as_it_is() -> None:
+    assert f"```yaml\n{(FOLDER / 'metadata.yaml').read_text(encoding='utf-8').removeprefix('---').strip()}\n```" in README
+
+
+def test_metadata_has_its_keys_in_order() -> None:
+    text = (FOLDER / "metadata.yaml").read_text(encoding="utf-8")
+    assert text.startswith("---\n")
+    assert re.search(r"^lastVerified: \d{4}-\d\d-\d\dT00:00:00Z$", text, re.MULTILINE)
+    metadata = yaml.safe_load(text)
+    assert list(metadata) == ["name", "tier", "stability", "dependencies", "tags", "lastVerified"]
+    assert (metadata["name"], metadata["tier"], metadata["stability"]) == ("model_registry", "core", "experimental")
+    assert metadata["dependencies"] == {
+        "kubeflow": [{"name": "Pipelines", "version": ">=2.15.2"}],
+        "external_services": [{"name": "Model Registry", "version": ">=0.3.4"}],
+    }
+    assert metadata["tags"] == ["deployment", "model_registry", "registration", "kubeflow"]
+
+
+def test_owners_are_the_collections() -> None:
+    owners = (FOLDER / "OWNERS").read_text(encoding="utf-8")
+    assert yaml.safe_load(owners) == {
+        "approvers": ["briangallagher", "Fiona-Waters", "kramaranya", "MStokluska", "szaher"]
+    }
+
+
+def test_the_readme_names_the_versions_that_the_pod_installs() -> None:
+    command = json.dumps(container()["command"])
+    for package in re.findall(r"(?:model-registry|kubernetes)==[\d.]+", README):
+        assert package in command
+
+
+def test_every_link_inside_the_repository_leads_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)\)", README):
+        assert (FOLDER / target).exists(), target
+
+
+def test_the_errors_that_the_readme_explains_are_the_ones_that_are_printed() -> None:
+    source = (FOLDER / "component.py").read_text(encoding="utf-8")
+    words = re.findall(r"^\| `([^`]+)…` \|", section("What to do when"), re.MULTILINE)
+    assert len(words) >= 10
+    for text in words:
+        assert text.split("…")[-1].strip() in source, text
