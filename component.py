@@ -1,8 +1,9 @@
 """Register a trained model in Kubeflow Model Registry, as the last step of a Kubeflow pipeline.
 
-The component is at the end; above it stand its helpers, in the order in which the data travels: arguments and artifacts,
-names and values, evaluation results, location, provenance, address and token, registration, report. KFP ships the
-source of each function to the pod: so each imports what it needs inside itself, and there are no module constants.
+The component is at the end; above it stand its helpers, in the order in which the data travels: arguments and
+artifacts, names and values, evaluation results, location, provenance, address and token, registration, report. KFP
+ships the source of each function to the pod: so each imports what it needs inside itself, and there are no module
+constants.
 """
 
 from typing import Any, BinaryIO, Callable  # noqa: UP035 (the pod resolves annotations with `from typing import *`)
@@ -11,7 +12,7 @@ from kfp import dsl
 
 
 def without_placeholder(value: Any) -> Any:
-    """Empty a text that still holds a KFP placeholder: the local runner leaves some as they are (DESIGN section 2)."""
+    """Empty a text that still holds a KFP placeholder: the local runner leaves some as they are."""
     return "" if isinstance(value, str) and "{" + "{$" in value else value
 
 
@@ -36,7 +37,7 @@ def checked_name(parameter: str, value: str, limit: int) -> str:
 
 
 def check_request(given: dict[str, Any]) -> dict[str, Any]:
-    """Check the component's arguments before anything is read or sent (DESIGN section 2).
+    """Check the component's arguments before anything is read or sent.
 
     Args:
         given: The arguments by name, without the artifacts.
@@ -68,7 +69,12 @@ def check_request(given: dict[str, Any]) -> dict[str, Any]:
     address = str(request["registry_address"]).strip()
     request["registry_url"] = registry_base_url(address, port) if address else ""
     request["log_path"] = shared_log_path(request["pvc_mount_path"], request["shared_log_file"])
-    request["custom_properties"] = custom_properties_checked(request["custom_properties"] or {})
+    custom = request["custom_properties"] or {}
+    if not isinstance(custom, dict):
+        raise ValueError(f"custom_properties is a {type(custom).__name__}, not a dict of values. Nothing was sent.")
+    request["custom_properties"] = custom_properties_checked(
+        {name: without_placeholder(value) for name, value in custom.items()}
+    )
     return request
 
 
@@ -104,7 +110,7 @@ def plain_artifact(artifact: Any) -> dict[str, Any]:
 
 
 def fold_name(name: str) -> str:
-    """Fold a name to what MySQL and MariaDB compare: case, accents and trailing blanks do not count (section 3)."""
+    """Fold a name to what MySQL and MariaDB compare: case, accents and trailing blanks do not count."""
     import unicodedata
 
     letters = unicodedata.normalize("NFKD", name.casefold())
@@ -112,7 +118,7 @@ def fold_name(name: str) -> str:
 
 
 def names_credential(key: str) -> bool:
-    """Say whether a key names a credential: password, secret, token, api key and their kin (section 3).
+    """Say whether a key names a credential: password, secret, token, api key and their kin.
 
     A token is one only as the last word, and not where it is a piece of text, as in `eos_token` or `pad_token`.
     """
@@ -159,7 +165,7 @@ def redact_pairs(text: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Replace the secrets in a text: known shapes, PEM blocks, credentials in URLs and in pairs (section 3)."""
+    """Replace the secrets in a text: known shapes, PEM blocks, credentials in URLs and in pairs."""
     import re
 
     shapes = (
@@ -181,7 +187,7 @@ def redact_text(text: str) -> str:
 
 
 def property_name(prefix: str, key: str) -> str:
-    """Name a key's property so that the server's filter needs no quotes: `eval_arc_easy_acc > 0.7` (section 3)."""
+    """Name a key's property so that the server's filter needs no quotes: `eval_arc_easy_acc > 0.7`."""
     import hashlib
     import re
 
@@ -258,7 +264,7 @@ def stored_text(text: str, longest: int = 4096) -> str:
 
 
 def property_value(key: str, value: Any) -> float | str:
-    """Turn one value into a property's: a double or a text (section 3). `None` becomes an empty text."""
+    """Turn one value into a property's: a double or a text. `None` becomes an empty text."""
     import json
 
     if value is None:
@@ -280,7 +286,7 @@ def count_remark(what: str, names: list[str]) -> list[str]:
 
 
 def named_properties(prefix: str, entries: list[tuple[str, Any]]) -> tuple[dict[str, float | str], list[str]]:
-    """Name and clean what a source measured, in the order given; two different values never share a name (section 3).
+    """Name and clean what a source measured, in the order given; two different values never share a name.
 
     Args:
         prefix: The word that the names begin with.
@@ -329,7 +335,7 @@ def metric_entries(metadata: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def training_properties(metadata: dict[str, Any]) -> tuple[dict[str, float | str], list[str]]:
-    """Record the training step's hyperparameters and metrics as `training_<key>` (section 3).
+    """Record the training step's hyperparameters and metrics as `training_<key>`.
 
     Args:
         metadata: The metadata of the training step's Metrics artifact.
@@ -341,7 +347,7 @@ def training_properties(metadata: dict[str, Any]) -> tuple[dict[str, float | str
 
 
 def skip_json_element(file: BinaryIO) -> None:
-    """Move past the JSON string, list or object that starts at the file's position, holding 1 MiB of it (section 7).
+    """Move past the JSON string, list or object that starts at the file's position, holding 1 MiB of it.
 
     Each chunk loses its escapes, then all but quotes and brackets, then what lies between quotes, then pairs of
     brackets, all at C speed: streaming parsers are slower than json.load or refuse NaN (measured). What stays are
@@ -550,7 +556,7 @@ def higher_is_better(task: str, metric: str, results: dict[str, Any]) -> bool:
 
 
 def best_score(results: dict[str, Any]) -> tuple[str, float] | None:
-    """Pick the top-level tasks' and groups' best accuracy-like score: a share of right answers, 0 to 1 (section 3)."""
+    """Pick the top-level tasks' and groups' best accuracy-like score: a share of right answers, 0 to 1."""
     import re
 
     accuracy_like = r"(?:^|[_-])(?:acc|accuracy|em|f1|match|mc\d|pass@\d+|pass_at_\d+)(?:[_-]|$)"
@@ -672,7 +678,7 @@ def complete_properties(
     custom: dict[str, float | str],
     most: int = 1000,
 ) -> tuple[dict[str, float | str], list[str]]:
-    """Join the sources into one version's properties: the caller's win, what matters least is cut first (section 3).
+    """Join the sources into one version's properties: the caller's win, what matters least is cut first.
 
     Args:
         provenance: Which run made the model: `pipeline_*`, `base_model`.
@@ -695,7 +701,7 @@ def complete_properties(
 
 
 def uri_scheme(uri: str) -> str:
-    """Tells a URI from a path.
+    """Tell a URI from a path.
 
     Args:
         uri: What an artifact or a caller names as the model's location.
@@ -710,7 +716,7 @@ def uri_scheme(uri: str) -> str:
 
 
 def without_credentials(uri: str) -> tuple[str, list[str]]:
-    """Strips what would publish a credential to everybody who may read the registry (DESIGN sections 3 and 4).
+    """Strip what would publish a credential to everybody who may read the registry.
 
     `container@account` of an abfs URI and `image@sha256:…` of an oci one are no credentials.
 
@@ -733,7 +739,7 @@ def without_credentials(uri: str) -> tuple[str, list[str]]:
 
 
 def session_params(metadata: dict[str, Any]) -> dict[str, str]:
-    """Reads the object store's parameters that KFP's launcher puts on an artifact.
+    """Read the object store's parameters that KFP's launcher puts on an artifact.
 
     Only the endpoint's address is ever used; the parameters name the secret's keys, not the secret.
 
@@ -758,13 +764,13 @@ def session_params(metadata: dict[str, Any]) -> dict[str, str]:
 
 
 def s3_endpoint(params: dict[str, str]) -> str:
-    """Builds `<scheme>://<host>:<port>`, as the registry's UI and `model_registry.utils.s3_uri_from` have it.
+    """Build `<scheme>://<host>:<port>`, as the registry's UI and `model_registry.utils.s3_uri_from` have it.
 
     Args:
         params: The object store's parameters.
 
     Returns:
-        The endpoint; for AWS itself the regional one, which it needs (DESIGN section 4); "" if unknown or unusable.
+        The endpoint; for AWS itself the regional one, which it needs; "" if unknown or unusable.
     """
     import re
 
@@ -782,7 +788,7 @@ def s3_endpoint(params: dict[str, str]) -> str:
 
 
 def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
-    """Builds the one S3 form that both KServe and the registry's UI can use (DESIGN section 4, source 2).
+    """Build the one S3 form that both KServe and the registry's UI can use (README, "Where the model is").
 
     The key goes in verbatim: KServe's downloader (kserve-storage 0.21, measured) takes what stands between the bucket
     and the first `?` or `#`, drops leading slashes, tabs and line ends, and decodes nothing.
@@ -803,7 +809,7 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
     key = location[len("s3://") :].partition("/")[2]
     if key.startswith("/") or re.search(r"[?#\t\r\n]", key):
         remarks.append(
-            f"WARNING: The key {key!r} holds a character that an S3 URI cannot express, so KServe will not find the model: "
+            f"WARNING: The key {key!r} holds a character that no S3 URI can express, so KServe will not find the model: "
             "store it under a key without '?', '#', tabs, line ends and a leading '/'."
         )
     region = params.get("region", "") if re.fullmatch(r"[A-Za-z0-9_-]+", params.get("region", "")) else ""
@@ -818,7 +824,7 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
 
 
 def claims_are_needed(model_uri: str, artifact: dict[str, Any]) -> bool:
-    """Tells whether only this pod's own spec can tell the location: it is a path in the pod, nothing else.
+    """Tell whether only this pod's own spec can tell the location: it is a path in the pod, nothing else.
 
     Args:
         model_uri: The caller's location, "" if none.
@@ -832,7 +838,7 @@ def claims_are_needed(model_uri: str, artifact: dict[str, Any]) -> bool:
 
 
 def pod_mounts(pod: dict[str, Any], environment: dict[str, str]) -> list[dict[str, Any]]:
-    """Lists what is mounted where in this container (core/v1 Pod).
+    """List what is mounted where in this container (core/v1 Pod).
 
     Args:
         pod: The pod as the Kubernetes API describes it.
@@ -870,7 +876,7 @@ def pod_mounts(pod: dict[str, Any], environment: dict[str, str]) -> list[dict[st
 
 
 def finish_within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Bounds a best-effort call: a client's own time-out starts anew with every byte that a sick server sends.
+    """Bound a best-effort call: a client's own time-out starts anew with every byte that a sick server sends.
 
     Args:
         seconds: How long to wait.
@@ -901,7 +907,7 @@ def finish_within(seconds: float, call: Callable[[], Any]) -> Any:
 
 
 def read_resource(path: str, account_dir: str, seconds: float) -> dict[str, Any]:
-    """Reads one object from the Kubernetes API, as this pod's service account, in one request that is not retried.
+    """Read one object from the Kubernetes API, as this pod's service account, in one request that is not retried.
 
     Only the pod's own account counts: the kubeconfig of a laptop is never consulted. The answer is read as raw JSON,
     since the client's models refuse an object that lacks a field they want.
@@ -938,14 +944,14 @@ def read_resource(path: str, account_dir: str, seconds: float) -> dict[str, Any]
 
     try:
         return dict(finish_within(seconds, ask))
-    except Exception as error:  # best effort (DESIGN section 5): whatever the client raises, the registration goes on
+    except Exception as error:  # best effort: whatever the client raises, the registration goes on
         status = getattr(error, "status", None)
         text = f"HTTP {status} {getattr(error, 'reason', '')}" if status else f"{type(error).__name__}: {error}"
         raise LookupError(f"the Kubernetes API gave no {path}: {' '.join(text.split())[:300]}") from error
 
 
 def unknown_parts(names: list[str], known: dict[str, Any]) -> list[str]:
-    """Names, for the log, what is not known about the run.
+    """Name, for the log, what is not known about the run.
 
     Args:
         names: What to look at, of "namespace", "run_id", "run_name".
@@ -964,7 +970,7 @@ def observe_cluster(
     account_dir: str = "/var/run/secrets/kubernetes.io/serviceaccount",
     seconds: float = 10.0,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Looks at the pod that this runs in: the one edge of location and provenance (DESIGN sections 4 and 5).
+    """Look at the pod that this runs in: the one edge of location and provenance.
 
     The Kubernetes API is asked only for what nothing nearer can tell, in at most two calls: the pod for the run's ID
     and the claims, the Argo Workflow for the run's display name.
@@ -1012,7 +1018,7 @@ def observe_cluster(
 
 
 def pvc_location(path: str, mounts: list[dict[str, Any]]) -> tuple[str, bool]:
-    """Turns a path in the pod into one inside the claim that holds it (DESIGN section 4, source 3).
+    """Turn a path in the pod into one inside the claim that holds it.
 
     The longest matching mount decides, whatever its volume is: what lies in an emptyDir inside a claim's mount is not
     in the claim. With a `subPath` the mount shows a folder of the claim.
@@ -1044,7 +1050,7 @@ def pvc_location(path: str, mounts: list[dict[str, Any]]) -> tuple[str, bool]:
 
 
 def volume_location(paths: list[str], mounts: list[dict[str, Any]]) -> tuple[str, list[str]]:
-    """Finds the claim that holds the model; a claim that outlives the run wins over one that does not.
+    """Find the claim that holds the model; a claim that outlives the run wins over one that does not.
 
     Args:
         paths: Absolute paths in the pod where the model lies, the likeliest first.
@@ -1075,7 +1081,7 @@ def volume_location(paths: list[str], mounts: list[dict[str, Any]]) -> tuple[str
 
 
 def model_paths(given: str, artifact: dict[str, Any], final_model: str) -> list[str]:
-    """Lists where the model may lie in this pod, when no URI tells (DESIGN section 4, source 3).
+    """List where the model may lie in this pod, when no URI tells.
 
     Args:
         given: The caller's location, "" if none.
@@ -1103,7 +1109,7 @@ def locate_model(
     final_model_exists: bool,
     cluster: dict[str, Any],
 ) -> tuple[str, list[str]]:
-    """Finds the location to register, from four sources in this order (DESIGN section 4).
+    """Find the location to register, from four sources in this order (README, "Where the model is").
 
     `model_uri`; the artifact's own URI; a claim that holds the model's path; on the local runner, that path.
 
@@ -1149,7 +1155,7 @@ def locate_model(
 
 
 def trace_run(given: dict[str, str], cluster: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Completes what the caller said about the run with what the cluster tells (DESIGN section 5).
+    """Complete what the caller said about the run with what the cluster tells.
 
     Args:
         given: pipeline_name, run_id, run_name and namespace, "" where the caller left it empty.
@@ -1167,7 +1173,7 @@ def trace_run(given: dict[str, str], cluster: dict[str, Any]) -> tuple[dict[str,
 
 
 def model_source(provenance: dict[str, str]) -> dict[str, str]:
-    """Names the run on the model artifact; dashboards link to it if group, id and name are there (DESIGN section 5).
+    """Name the run on the model artifact; dashboards link to it if group, id and name are there.
 
     Args:
         provenance: What `trace_run` completed.
@@ -1186,7 +1192,7 @@ def model_source(provenance: dict[str, str]) -> dict[str, str]:
 
 
 def run_properties(provenance: dict[str, str], base_model: str) -> dict[str, str]:
-    """Names the run on the model version, where it can be searched for (DESIGN sections 3 and 5).
+    """Name the run on the model version, where it can be searched for.
 
     Args:
         provenance: What `trace_run` completed.
@@ -1206,7 +1212,7 @@ def run_properties(provenance: dict[str, str], base_model: str) -> dict[str, str
 
 
 def registry_base_url(address: str, port: int) -> str:
-    """Read the server's address in the forms that people write it (DESIGN section 6).
+    """Read the server's address in the forms that people write it (README, "TLS and tokens").
 
     Args:
         address: Host, `host:port`, `[IPv6]:port`, or an http(s) URL with an optional port and path prefix.
@@ -1449,7 +1455,7 @@ def is_unknown_path(reply: dict[str, Any]) -> bool:
 
 
 def settles(reply: dict[str, Any]) -> bool:
-    """Tell whether an answer is final: what is transient is asked again, what the server decided is not (DESIGN 6)."""
+    """Tell whether an answer is final: what is transient is asked again, what the server decided is not."""
     if reply["status"] == 0:
         return reply["failure"] == "tls"
     return reply["status"] not in (429, 500, 502, 503, 504)
@@ -1647,8 +1653,8 @@ def refuse_archived(registry: dict[str, Any], entity: dict[str, Any], what: str)
     """Leave alone what somebody has archived: a PATCH could revive it silently (measured)."""
     if entity.get("state") == "ARCHIVED":
         raise RuntimeError(
-            f"The registry at {registry['url']} holds {what} (ID {entity['id']}), but it is ARCHIVED. Nothing in it was "
-            "changed. Next: restore it in the registry, or register under another name."
+            f"The registry at {registry['url']} holds {what} (ID {entity['id']}), but it is ARCHIVED. Nothing in it "
+            "was changed. Next: restore it in the registry, or register under another name."
         )
 
 
@@ -1737,7 +1743,7 @@ def create_artifact(
 
 
 def is_ours(version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]) -> bool:
-    """Tell whether a version is this registration's own, made by an earlier try (DESIGN section 6).
+    """Tell whether a version is this registration's own, made by an earlier try (README, "Re-runs").
 
     It is if it carries this run's ID and its artifact has our URI or is missing. Without a run ID the URI alone
     decides; a version without an artifact is then ours only if no run claims it. Two models of one run under one name
@@ -1835,7 +1841,7 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
 
 
 def semantic_version(name: str) -> tuple[str, int] | None:
-    """Split a semantic version (semver.org 2.0, perhaps with a `v`) into what stands before the patch, and the patch."""
+    """Split a semantic version (semver.org 2.0, perhaps with a `v`) into what is before the patch, and the patch."""
     import re
 
     number = r"(?:0|[1-9][0-9]*)"
@@ -1937,9 +1943,9 @@ def unreachable_text(registry: dict[str, Any], reply: dict[str, Any], tries: int
     if reply["status"]:
         answer = f"answers with status {reply['status']}: {server_message(reply)}"
     return redact_text(
-        f"The registry at {registry['url']} {answer} ({tries} tries). {held_text(registry)} Next: check that the server "
-        "is up, that registry_address and registry_port are right and that no NetworkPolicy stands in between; then run "
-        "this step again, which completes what is missing and doubles nothing."
+        f"The registry at {registry['url']} {answer} ({tries} tries). {held_text(registry)} Next: check that the "
+        "server is up, that registry_address and registry_port are right and that no NetworkPolicy stands in between; "
+        "then run this step again, which completes what is missing and doubles nothing."
     )
 
 
@@ -2044,8 +2050,8 @@ def outcome_text(registry: dict[str, Any], registration: dict[str, Any], outcome
     name = f"{registration['model_name']} v{outcome['version_name']}"
     if outcome["outcome"] == "skipped":
         return (
-            f"NOTHING WAS REGISTERED: {name} exists at {registry['url']} ({ids}), is not this run's, and was left as it "
-            "is (on_existing_version=skip)."
+            f"NOTHING WAS REGISTERED: {name} exists at {registry['url']} ({ids}), is not this run's, and was left as "
+            "it is (on_existing_version=skip)."
         )
     return f"{outcome['outcome'].capitalize()} {name} at {registry['url']} ({ids})."
 
@@ -2308,5 +2314,6 @@ def model_registry(
     print(outcome_text(registry, registration, outcome), flush=True)
     if request["log_path"] and outcome["outcome"] != "skipped":
         name = f"{registration['model_name']} v{outcome['version_name']}"
-        print(append_log_line(request["log_path"], f"Model Registry: {name} (ID: {outcome['model_id']})"))
+        problem_with_log = append_log_line(request["log_path"], f"Model Registry: {name} (ID: {outcome['model_id']})")
+        print(problem_with_log or f"The shared log {request['log_path']} got its line.")
     return outcome["model_id"]

@@ -1,4 +1,4 @@
-"""Two pipelines that end in a registration: a small model trained on the spot, and a fine-tuned one that exists already.
+"""Two pipelines that end in a registration: of a small model trained on the spot, and of a fine-tuned one.
 
     python example_pipelines.py
 
@@ -34,7 +34,7 @@ def train_digits_classifier(
     output_model: dsl.Output[dsl.Model],
     output_metrics: dsl.Output[dsl.Metrics],
     held_out_data: dsl.Output[dsl.Dataset],
-):
+) -> None:
     """Train a classifier of handwritten digits on the data set that scikit-learn brings along.
 
     Args:
@@ -80,7 +80,7 @@ def evaluate_digits_classifier(
     held_out_data: dsl.Input[dsl.Dataset],
     output_metrics: dsl.Output[dsl.Metrics],
     output_results: dsl.Output[dsl.Artifact],
-):
+) -> None:
     """Evaluate the classifier on the data that it has not seen.
 
     Args:
@@ -330,7 +330,8 @@ def shown_registration(url: str, model_id: str) -> str:
     width = max((len(name) for name, _ in properties), default=0)
     lines = [
         f"In the registry at {url}:",
-        f"registered model  {model['name']} (ID: {model['id']}, {model['state']}, owner {model.get('owner', 'unknown')})",
+        f"registered model  {model['name']} (ID: {model['id']}, {model['state']}, "
+        f"owner {model.get('owner', 'unknown')})",
         f"                  {model.get('description', '')}",
         f"model version     {version['name']} (ID: {version['id']}, {version['state']}, "
         f"author {version.get('author', 'unknown')})",
@@ -349,11 +350,7 @@ def shown_registration(url: str, model_id: str) -> str:
 def main() -> None:
     """Run `train_and_register` on this machine and print what is in the registry afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="train-and-register-"))
-    local.init(
-        runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(folder / "artifacts"),
-        workspace_root=str(folder),
-    )
+    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
     with registry_to_use() as url:
         run = train_and_register(registry_address=url, pvc_mount_path=str(folder))
         try:

@@ -41,11 +41,11 @@ def fresh_name(base: str = "model") -> str:
     return f"{base}-{uuid.uuid4().hex[:12]}"
 
 
-def call(url: str, method: str, path: str, body: JSON | None = None, **query: str) -> JSON:
+def call(url: str, method: str, path: str, body: JSON | None = None, query: dict[str, str] | None = None) -> JSON:
     """Make one request to the API version that the server has, and return its JSON."""
     content = None if body is None else json.dumps(body).encode()
     for api in ("v1", "v1alpha3"):
-        address = f"{url}/api/model_registry/{api}{path}?{urlencode(query, quote_via=quote)}"
+        address = f"{url}/api/model_registry/{api}{path}?{urlencode(query or {}, quote_via=quote)}"
         request = Request(address, content, {"Content-Type": "application/json"}, method=method)
         try:
             with urlopen(request) as answer:
@@ -61,7 +61,7 @@ def models_named(url: str, name: str) -> list[JSON]:
     items: list[JSON] = []
     token: dict[str, str] = {}
     while True:
-        page = call(url, "GET", "/registered_models", pageSize="500", **token)
+        page = call(url, "GET", "/registered_models", query={"pageSize": "500", **token})
         items += [item for item in page["items"] if item["name"] == name]
         if not page.get("nextPageToken"):
             return items
@@ -71,7 +71,7 @@ def models_named(url: str, name: str) -> list[JSON]:
 def versions_of(url: str, name: str) -> list[JSON]:
     """The versions of the one model of this name, oldest first, each with its `artifacts`."""
     (model,) = models_named(url, name)
-    versions = call(url, "GET", f"/registered_models/{model['id']}/versions", pageSize="500")["items"]
+    versions = call(url, "GET", f"/registered_models/{model['id']}/versions", query={"pageSize": "500"})["items"]
     for version in versions:
         version["artifacts"] = call(url, "GET", f"/model_versions/{version['id']}/artifacts")["items"]
     return sorted(versions, key=lambda version: int(version["id"]))

@@ -39,10 +39,23 @@ def program() -> str:
     return container()["command"][-1]
 
 
-def start_pod(folder: Path, executor_input: dict[str, Any], **environment: str) -> subprocess.Popen[str]:
-    """Start the component's program as the pod's shell does; its output goes to one pipe."""
+def start_pod(
+    folder: Path, executor_input: dict[str, Any], account_dir: str = "/no-account", **environment: str
+) -> subprocess.Popen[str]:
+    """Start the component's program as the pod's shell does; its output goes to one pipe.
+
+    Args:
+        folder: Where the program and its output go.
+        executor_input: What KFP's launcher passes.
+        account_dir: The folder that stands for /var/run/secrets/kubernetes.io/serviceaccount.
+        environment: The pod's environment, beside the tests'.
+
+    Returns:
+        The running program.
+    """
     path = folder / "ephemeral_component.py"
-    path.write_text(program(), encoding="utf-8")
+    source = program().replace("/var/run/secrets/kubernetes.io/serviceaccount", account_dir)
+    path.write_text(source, encoding="utf-8")
     # The pod has neither this checkout nor what pytest put on the path.
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(
@@ -58,9 +71,11 @@ def start_pod(folder: Path, executor_input: dict[str, Any], **environment: str) 
     )
 
 
-def run_pod(folder: Path, executor_input: dict[str, Any], **environment: str) -> tuple[int, str]:
+def run_pod(
+    folder: Path, executor_input: dict[str, Any], account_dir: str = "/no-account", **environment: str
+) -> tuple[int, str]:
     """Run the component's program to its end: exit code and output."""
-    process = start_pod(folder, executor_input, **environment)
+    process = start_pod(folder, executor_input, account_dir, **environment)
     output, _ = process.communicate()
     return process.returncode, output
 

@@ -1,6 +1,6 @@
-"""The registered location really deploys: KServe's own downloader finds the same bytes there (DESIGN section 4).
+"""The registered location really deploys: KServe's own downloader finds the same bytes there.
 
-The object store is a real S3 API on loopback; the code is KServe's, in the version that DESIGN's facts come from.
+The object store is a real S3 API on loopback; the code is KServe's, in the version that the rules were measured with.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from builders import store_session_info
 from kfp_model_registry import component
+from local_registry import LocalRegistry
+from registering import register
 
 boto3 = pytest.importorskip("boto3", reason="needs the deploy extra")
 moto_server = pytest.importorskip("moto.server", reason="needs the deploy extra")
@@ -24,8 +26,11 @@ FOLDERS = ["runs/0a1b/model", "runs/a b/model", "runs/模型-é", "runs/100%25 a
 
 
 def registered_uri(uri: str) -> str:
-    """The URI as a deployment gets it back from the registry."""
-    return uri
+    """The URI as a deployment gets it back from the registry, once the component has registered it."""
+    with LocalRegistry() as registry:
+        register(registry.url, model_uri=uri)
+        (artifact,) = registry.artifacts()
+        return str(artifact["uri"])
 
 
 def write_model(folder: Path) -> Path:

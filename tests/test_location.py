@@ -1,4 +1,4 @@
-"""Where the model is: the four sources of a location, in their order (DESIGN section 4)."""
+"""Where the model is: the four sources of a location, in their order."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ METADATA = st.dictionaries(KEYS, VALUES, max_size=8)
 
 
 def assert_storable(properties: dict[str, Any]) -> None:
-    """What the strictest server asks for: PostgreSQL, MySQL and the JSON between, as section 3 has measured them."""
+    """What the strictest server asks for: PostgreSQL, MySQL and the JSON between, as measured of them."""
     for name, value in properties.items():
         assert 1 <= len(name) <= 255
         assert type(value) in (float, str)

@@ -1,4 +1,4 @@
-"""Which run made the model: what the caller left empty is found, or unknown in one plain line (DESIGN section 5)."""
+"""Which run made the model: what the caller left empty is found, or unknown in one plain line."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from builders import executor_input, metrics, model_artifact, results_artifact, store_session_info
 from kfp_model_registry import component
+from kubernetes_api import KubernetesApi, claim_volume, mount, pod, workflow
 from local_registry import DroppedConnection, LocalRegistry, Request
 from registering import values
 from shipped import program, returned, run_pod, start_pod
@@ -42,9 +43,7 @@ def inputs(registry: LocalRegistry, folder: Path, **parameters: Any) -> dict[str
                     "store_session_info": store_session_info(endpoint="minio-service.kubeflow:9000"),
                 },
             ),
-            "input_metrics": metrics(
-                values={"num_epochs": 3.0, "learning_rate": 2e-5, "hub_token": "hf_" + "x" * 30}
-            ),
+            "input_metrics": metrics(values={"num_epochs": 3.0, "learning_rate": 2e-5, "hub_token": "hf_" + "x" * 30}),
             "eval_metrics": metrics({"eval_duration_seconds": 12.5}),
             "eval_results": results_artifact(RESULTS),
         },
@@ -78,6 +77,58 @@ def test_it_registers_a_model_with_all_its_inputs(registry: LocalRegistry, tmp_p
     assert "training_learning_rate" in printed
 
 
+def test_in_a_cluster_it_finds_the_claim_and_the_run_and_sends_the_pods_token(
+    registry: LocalRegistry, tmp_path: Path
+) -> None:
+    with KubernetesApi(tmp_path, namespace="team-a") as api:
+        api.pods["step-1"] = pod(
+            "step-1",
+            "train-x7k2p",
+            "0a1b-run",
+            volumes=[claim_volume("models", "team-models")],
+            mounts=[mount("models", "/mnt/models", subPath="nightly")],
+        )
+        api.workflows["train-x7k2p"] = workflow("train-x7k2p", "nightly 12")
+        on_claim = model_artifact(
+            uri="/mnt/models/digits/final", metadata={"pvc_model_dir": "/mnt/models/digits/final"}
+        )
+        known = {"pvc_mount_path": "", "registry_address": registry.url, "source_pipeline_name": "train"}
+        given = executor_input(known, {"input_model": on_claim}, tmp_path)
+        code, output = run_pod(tmp_path, given, api.account_dir, KFP_POD_NAME="step-1", **api.environment)
+    assert code == 0, output
+    (version,), (artifact,) = registry.versions(), registry.artifacts()
+    assert artifact["uri"] == "pvc://team-models/nightly/digits/final"
+    found = {name: artifact[f"modelSource{name}"] for name in ("Kind", "Class", "Group", "Id", "Name")}
+    assert found == {
+        "Kind": "kfp",
+        "Class": "pipelinerun",
+        "Group": "team-a",
+        "Id": "0a1b-run",
+        "Name": "nightly 12",
+    }
+    assert values(version) == {
+        "pipeline_name": "train",
+        "pipeline_run_id": "0a1b-run",
+        "pipeline_run_name": "nightly 12",
+        "pipeline_namespace": "team-a",
+    }
+    assert {request.headers["authorization"] for request in registry.requests} == {"Bearer pod-token"}
+
+
+def test_in_a_cluster_without_rights_it_registers_and_says_what_is_unknown(
+    registry: LocalRegistry, tmp_path: Path
+) -> None:
+    with KubernetesApi(tmp_path, namespace="team-a") as api:
+        api.answers["pods"] = 403
+        known = {"pvc_mount_path": "", "registry_address": registry.url, "model_uri": "gs://bucket/model"}
+        code, output = run_pod(
+            tmp_path, executor_input(known, {}, tmp_path), api.account_dir, KFP_POD_NAME="step-1", **api.environment
+        )
+    assert code == 0, output
+    assert values(registry.versions()[0]) == {"pipeline_namespace": "team-a"}
+    assert len([line for line in output.splitlines() if "run id" in line and "403" in line]) == 1
+
+
 def test_without_an_address_it_prints_the_whole_registration_and_sends_nothing(
     registry: LocalRegistry, tmp_path: Path
 ) -> None:
@@ -94,7 +145,8 @@ def test_an_error_ends_in_one_sentence_that_says_what_to_do(registry: LocalRegis
     code, output = run_pod(tmp_path, inputs(registry, tmp_path, on_existing_version="replace"))
     assert code != 0
     assert output.strip().splitlines()[-1] == (
-        "ValueError: on_existing_version='replace' is unknown: it is one of fail, skip, update, increment. Nothing was sent."
+        "ValueError: on_existing_version='replace' is unknown: it is one of fail, skip, update, increment. "
+        "Nothing was sent."
     )
 
 

@@ -1,0 +1,118 @@
+"""The example pipelines: what they compile to, and that one of them runs here as it stands in the README."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kfp import compiler
+from kfp_model_registry import example_pipelines
+from local_registry import LocalRegistry, plain_properties
+
+SCRIPT = Path(example_pipelines.__file__)
+PIPELINES = ["train_and_register", "register_finetuned_model"]
+
+
+def compiled(name: str, path: Path) -> bytes:
+    compiler.Compiler().compile(getattr(example_pipelines, name), str(path))
+    return path.read_bytes()
+
+
+def registration_task(name: str, folder: Path) -> dict[str, Any]:
+    spec = next(yaml.safe_load_all(compiled(name, folder / "pipeline.yaml")))
+    task: dict[str, Any] = spec["root"]["dag"]["tasks"]["model-registry"]
+    return task
+
+
+def run_script(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT)],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONUTF8": "1", "MODEL_REGISTRY_URL": "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_pipeline_compiles_twice_to_the_same_bytes(name: str, tmp_path: Path) -> None:
+    assert compiled(name, tmp_path / "first.yaml") == compiled(name, tmp_path / "second.yaml")
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_registration_is_never_taken_from_the_cache_and_is_tried_again(name: str, tmp_path: Path) -> None:
+    task = registration_task(name, tmp_path)
+    assert task.get("cachingOptions", {}).get("enableCache", False) is False
+    assert task["retryPolicy"]["maxRetryCount"] == 2
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_artifact_is_connected_for_the_local_runner(name: str, tmp_path: Path) -> None:
+    connected = registration_task(name, tmp_path)["inputs"]["artifacts"]
+    assert set(connected) == {"input_model", "input_metrics", "eval_metrics", "eval_results"}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_registration_says_which_run_made_the_model(name: str, tmp_path: Path) -> None:
+    given = registration_task(name, tmp_path)["inputs"]["parameters"]
+    run = {key: given[f"source_pipeline_{key}"]["runtimeValue"]["constant"] for key in ("run_id", "run_name")}
+    assert run == {"run_id": "{{$.pipeline_job_uuid}}", "run_name": "{{$.pipeline_job_name}}"}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_parameter_has_a_default_and_a_description(name: str) -> None:
+    function = getattr(example_pipelines, name).pipeline_func
+    parameters = inspect.signature(function).parameters
+    described = re.findall(r"^    (\w+): \S", inspect.getdoc(function) or "", re.MULTILINE)
+    assert described == list(parameters)
+    assert [key for key, parameter in parameters.items() if parameter.default is parameter.empty] == []
+
+
+def test_the_script_trains_and_registers_in_a_registry_of_its_own(tmp_path: Path) -> None:
+    done = run_script(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = done.stdout[done.stdout.index("In the registry at http://127.0.0.1:") :]
+    assert "digits-classifier (ID: 1, LIVE" in shown
+    assert "1.0.0 (ID: 2, LIVE" in shown
+    assert re.search(r"eval_digits_acc +0\.9\d", shown)
+    assert "Model Registry: digits-classifier v1.0.0 (ID: 1)" in shown
+    location = re.search(r"model artifact +file://(\S+)", shown)
+    assert location is not None
+    assert (Path(location[1]) / "model.joblib").is_file()
+
+
+def test_the_script_registers_in_the_given_registry_and_again_as_the_next_version(
+    registry: LocalRegistry, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        done = run_script(tmp_path, MODEL_REGISTRY_URL=registry.url)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert [model["name"] for model in registry.models()] == ["digits-classifier"]
+    first, second = registry.versions(registry.models()[0])
+    assert (first["name"], second["name"]) == ("1.0.0", "1.0.1")
+    recorded = plain_properties(second)
+    assert recorded["eval_best_metric"].startswith("eval_digits_")
+    assert recorded["training_regularization"] == 0.1
+    assert len(registry.artifacts()) == 2
+
+
+def test_without_a_registry_the_script_says_what_to_set(tmp_path: Path) -> None:
+    alone = tmp_path / "example_pipelines.py"
+    alone.write_bytes(SCRIPT.read_bytes())
+    done = subprocess.run(
+        [sys.executable, str(alone)],
+        env={**os.environ, "TMPDIR": str(tmp_path), "MODEL_REGISTRY_URL": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("Set MODEL_REGISTRY_URL to a Model Registry's address")
