@@ -809,7 +809,7 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
     key = location[len("s3://") :].partition("/")[2]
     if key.startswith("/") or re.search(r"[?#\t\r\n]", key):
         remarks.append(
-            f"WARNING: The key {key!r} holds a character that no S3 URI can express, so KServe will not find the model: "
+            f"WARNING: The key {key!r} holds a character that no S3 URI can express, so KServe won't find the model: "
             "store it under a key without '?', '#', tabs, line ends and a leading '/'."
         )
     region = params.get("region", "") if re.fullmatch(r"[A-Za-z0-9_-]+", params.get("region", "")) else ""
@@ -1338,11 +1338,11 @@ def trusted_authorities(
     url: str,
     ca_path: str,
     service_ca: str = "/var/run/secrets/kubernetes.io/serviceaccount/service-ca.crt",
-) -> tuple[Any, str]:
-    """Gather the certificate authorities that may vouch for the server: the system's, the caller's, the cluster's.
+) -> list[str]:
+    """Name the CA bundles that may vouch for the server beside the system's: the caller's and the cluster's service CA.
 
     Returns:
-        An `ssl.SSLContext` that always verifies (None for http), and the authorities' names for an error's text.
+        Files that hold CA certificates; none for http.
 
     Raises:
         ValueError: `registry_ca_path` names no readable CA bundle.
@@ -1350,40 +1350,35 @@ def trusted_authorities(
     import os
     import ssl
 
-    if not url.startswith("https://"):
-        return None, ""
-    context = ssl.create_default_context()
-    names = ["the system's"]
-    if ca_path:
+    bundles = []
+    for path in (ca_path, service_ca):
+        if not url.startswith("https://") or not path or (path == service_ca and not os.path.exists(path)):
+            continue
         try:
-            context.load_verify_locations(cafile=ca_path)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+            bundles.append(path)
         except OSError as error:
-            raise ValueError(
-                f"registry_ca_path={ca_path!r} is no CA bundle that this pod can read ({error}). Nothing was sent."
-            ) from None
-        names.append(ca_path)
-    if os.path.exists(service_ca):
-        try:
-            context.load_verify_locations(cafile=service_ca)
-            names.append(service_ca)
-        except OSError:
-            names.append(f"{service_ca} (unreadable)")
-    return context, ", ".join(names)
+            if path == ca_path:
+                raise ValueError(
+                    f"registry_ca_path={path!r} is no CA bundle that this pod can read ({error}). Nothing was sent."
+                ) from None
+    return bundles
 
 
 def open_session(
-    url: str, headers: dict[str, str], tls: Any
+    url: str, headers: dict[str, str], bundles: list[str]
 ) -> tuple[Callable[..., dict[str, Any]], Callable[[], None]]:
     """Open one session, with one connection, through the client that the `model-registry` package generates.
 
     The client is async, a registration is one step after the other: each request drives one private event loop. The
-    session is given to the client ready-made, because its own one waits 300 s, trusts nothing but `ssl_ca_cert`, opens
-    a new connection for each call and follows redirects, which turns a POST into a GET.
+    session is given to the client ready-made, because its own one waits 300 s and follows redirects, which turns a POST
+    into a GET. Its TLS context, which always verifies, already trusts what the system trusts: loading that once more
+    costs more than a request.
 
     Args:
         url: The server's base URL.
         headers: Headers of every request.
-        tls: An `ssl.SSLContext`, or None for http.
+        bundles: Files of CA certificates to trust beside the system's.
 
     Returns:
         `send(method, path, query, body)`, which makes one request and returns its reply, and `close()`. A reply is
@@ -1404,12 +1399,15 @@ def open_session(
     client.user_agent = "kfp-model-registry-component"
     for name, value in headers.items():
         client.set_default_header(name, value)
+    for bundle in bundles:
+        client.rest_client.ssl_context.load_verify_locations(cafile=bundle)
     patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 
     async def open_pool() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=1, **({"ssl": tls} if tls else {}))
+        connector = aiohttp.TCPConnector(limit=1, ssl=client.rest_client.ssl_context)
         # A proxy could read a token that goes in clear; an in-cluster name is not for it anyway.
-        return aiohttp.ClientSession(connector=connector, trust_env=not may_carry_token(url) or tls is not None)
+        proxies = url.startswith("https://") or not may_carry_token(url)
+        return aiohttp.ClientSession(connector=connector, trust_env=proxies)
 
     pool = loop.run_until_complete(open_pool())
     client.rest_client.pool_manager = types.SimpleNamespace(
@@ -2003,17 +2001,17 @@ def open_registry(url: str, ca_path: str, environment: dict[str, str]) -> tuple[
     Raises:
         ValueError: `registry_ca_path` names no CA bundle.
     """
-    tls, authorities = trusted_authorities(url, ca_path)
+    bundles = trusted_authorities(url, ca_path)
     token, remarks = bearer_token(environment)
     headers, sender, more_remarks = request_headers(url, token)
-    send, close = open_session(url, headers, tls)
+    send, close = open_session(url, headers, bundles)
     registry = {
         "url": url,
         "send": send,
         "close": close,
         "apis": ["v1", "v1alpha3"],
         "sender": sender,
-        "authorities": authorities,
+        "authorities": ", ".join(["the system's", *bundles]),
         "lost_seconds": 0.0,
         "held": [],
         "unsure": "",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import multiprocessing
-import resource
+import os
 import statistics
 import sys
 import time
@@ -36,7 +37,7 @@ def serve(connection: Connection, options: dict[str, Any], models: int, versions
             connection.send((len(registry.requests), registry.connections, kinds))
 
 
-def register_with_component(url: str, model: str, version: str, ca: str = "") -> None:
+def register_with_component(url: str, model: str, version: str, ca: str = "", policy: str = "fail") -> None:
     """Register as a pipeline step does."""
     from kfp_model_registry import model_registry
 
@@ -52,6 +53,7 @@ def register_with_component(url: str, model: str, version: str, ca: str = "") ->
         source_pipeline_run_name="nightly",
         source_namespace="team-a",
         custom_properties={"accuracy": 0.9, "team": "vision"},
+        on_existing_version=policy,
     )
 
 
@@ -79,8 +81,11 @@ CONTENDERS: dict[str, Callable[..., None]] = {
 }
 
 
-def contend(connection: Connection, name: str) -> None:
+def contend(connection: Connection, name: str, system_cas: str = "") -> None:
     """Do registrations as told, with what they print thrown away, and tell the seconds that each took."""
+    if system_cas:
+        os.environ["SSL_CERT_FILE"] = system_cas
+    logging.disable()  # the plain client warns of every port but 80 and 443
     register = CONTENDERS[name]
     while (job := connection.recv()) is not None:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -100,9 +105,12 @@ def process(target: Callable[..., None], *arguments: Any) -> Iterator[Connection
     running.join()
 
 
-def median_seconds(url: str, ca: str, rounds: int = 7) -> dict[str, float]:
+def median_seconds(url: str, ca: str = "", system_cas: str = "", rounds: int = 7) -> dict[str, float]:
     """Register a new version of a known model with each contender in turn; the first round warms up."""
-    with process(contend, "component") as component, process(contend, "plain client") as client:
+    with (
+        process(contend, "component", system_cas) as component,
+        process(contend, "plain client", system_cas) as client,
+    ):
         seconds: dict[str, list[float]] = {"component": [], "plain client": []}
         for number in range(rounds + 1):
             for name, connection in (("component", component), ("plain client", client)):
@@ -120,13 +128,19 @@ def all_at_once(connection: Connection, url: str, writers: int) -> None:
     connection.recv()
 
 
+def peak_memory() -> float:
+    """MiB that this process has held at most; unlike ru_maxrss, not those of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 def read_results_file(connection: Connection, path: str, reader: str) -> None:
     """Read a results file, and tell the seconds and the MiB by which the process grew at its peak."""
     import json
 
     from kfp_model_registry import component
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     began = time.perf_counter()
     if reader == "component":
         members, remarks = component.read_results(path)
@@ -136,5 +150,5 @@ def read_results_file(connection: Connection, path: str, reader: str) -> None:
         with open(path, encoding="utf-8") as file:
             json.load(file)
     taken = time.perf_counter() - began
-    connection.send((taken, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
+    connection.send((taken, peak_memory() - before))
     connection.recv()

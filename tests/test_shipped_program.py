@@ -126,7 +126,7 @@ def test_in_a_cluster_without_rights_it_registers_and_says_what_is_unknown(
         )
     assert code == 0, output
     assert values(registry.versions()[0]) == {"pipeline_namespace": "team-a"}
-    assert len([line for line in output.splitlines() if "run id" in line and "403" in line]) == 1
+    assert len([line for line in output.splitlines() if "Unknown: run ID, run name" in line and "403" in line]) == 1
 
 
 def test_without_an_address_it_prints_the_whole_registration_and_sends_nothing(
