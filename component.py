@@ -809,8 +809,8 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
     key = location[len("s3://") :].partition("/")[2]
     if key.startswith("/") or re.search(r"[?#\t\r\n]", key):
         remarks.append(
-            f"WARNING: The key {key!r} holds a character that no S3 URI can express, so KServe won't find the model: "
-            "store it under a key without '?', '#', tabs, line ends and a leading '/'."
+            f"WARNING: The key {key!r} holds a character that an S3 URI cannot express, so KServe will not find the "
+            "model there: store it under a key without '?', '#', tabs, line ends and a leading '/'."
         )
     region = params.get("region", "") if re.fullmatch(r"[A-Za-z0-9_-]+", params.get("region", "")) else ""
     endpoint = s3_endpoint({**params, "region": region, "provider": params.get("provider") or uri_scheme(uri)})
@@ -1432,11 +1432,12 @@ def open_session(
         try:
             return loop.run_until_complete(exchange(method, path, query, body))
         except aiohttp.ClientSSLError as error:
-            failure, reason = "tls", str(getattr(error, "certificate_error", None) or error)
+            reason = getattr(getattr(error, "certificate_error", None), "verify_message", "") or str(error)
+            failure = "tls"
         except TimeoutError:
             failure, reason = "timeout", "no answer in time (5 s to connect, 30 s to answer)"
         except (aiohttp.ClientError, OSError) as error:
-            failure, reason = "connection", str(error) or type(error).__name__
+            failure, reason = "connection", str(getattr(error, "os_error", error)) or type(error).__name__
         return {"status": 0, "failure": failure, "document": None, "text": reason, "headers": {}}
 
     def close() -> None:
@@ -1592,7 +1593,7 @@ def list_entities(registry: dict[str, Any], path: str, filter_query: str) -> lis
         reply = ask(registry, "GET", path, query)
         page = reply["document"] if reply["status"] == 200 else None
         if not isinstance(page, dict) or not isinstance(page.get("items", []), list | None):
-            raise refusal(registry, reply, f"listing {path}")
+            raise refusal(registry, reply, f"reading {path}")
         entities += page.get("items") or []
         token = page.get("nextPageToken") or ""
         if not token:
@@ -1928,11 +1929,10 @@ def version_exists(registry: dict[str, Any], claim: dict[str, Any], registration
 
 def held_text(registry: dict[str, Any]) -> str:
     """Say what is in the registry at the moment of an error, and what is not known."""
-    held = registry["held"]
-    registered = f"Registered so far: {', '.join(held)}; the rest is not." if held else "Nothing was registered."
+    held = f"Registered so far: {', '.join(registry['held'])}" if registry["held"] else "Nothing was registered"
     if registry["unsure"]:
-        registered += f" Whether {registry['unsure']} was created is not known: the answer was lost."
-    return registered
+        return f"{held}; whether {registry['unsure']} was created is not known, since the answer was lost."
+    return f"{held}; the rest is not." if registry["held"] else f"{held}."
 
 
 def unreachable_text(registry: dict[str, Any], reply: dict[str, Any], tries: int) -> str:
@@ -1961,33 +1961,36 @@ def refusal(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> Exce
         PermissionError for 401 and 403, ConnectionError for TLS and wrong addresses, RuntimeError for the rest.
     """
     status, message = reply["status"], server_message(reply)
-    kind: type[Exception] = RuntimeError
-    step = "correct what the message names and run this step again."
+    kind: type[Exception] = ConnectionError
     if status == 0:
-        kind = ConnectionError
-        message = f"its certificate is not trusted or TLS failed: {message}. CAs used: {registry['authorities']}"
-        step = "pass the CA bundle that signed the certificate as registry_ca_path, and the name it was made for."
-    elif status in (401, 403):
+        what = f"cannot be trusted: {message}. CAs used: {registry['authorities']}"
+        step = (
+            "pass the CA bundle that signed its certificate as registry_ca_path, and a name in it as registry_address."
+        )
+    elif status == 401:
         kind = PermissionError
-        step = "give that service account access to this registry (a role binding in the registry's namespace)."
-        message = f"{message}; {registry['sender']}"
+        what = f"wants to know who asks (status 401 when {doing}: {message}); {registry['sender']}"
+        step = "give the pod a token that this registry accepts, and an address that a token may go to (https, or in-cluster)."
+    elif status == 403:
+        kind = PermissionError
+        what = f"denies access (status 403 when {doing}: {message}); {registry['sender']}"
+        step = "give that account access to this registry (a role binding in the registry's namespace)."
     elif is_unknown_path(reply):
-        kind = ConnectionError
-        message = f"it serves neither Model Registry API (v1, v1alpha3): {message}"
+        what = f"serves neither Model Registry API, v1 or v1alpha3 (status 404: {message})"
         step = "check the address, the port and the path prefix: another service, or a proxy without a route, answers."
-    elif status == 404:
-        step = "see whether its database is up (while it is down, no ID is found), then run this step again."
     elif 300 <= status < 400:
-        kind = ConnectionError
-        message = f"it redirects to {reply['headers'].get('Location', 'nowhere')}"
+        what = f"redirects to {reply['headers'].get('Location', 'nowhere')}"
         step = "write the address behind the redirect as registry_address; if it is a login page, a token is missing."
-    elif status == 200:
-        kind = ConnectionError
-        message = f"the answer is no Model Registry JSON: {message[:120]}"
+    elif status in (200, 201):
+        what = f"answers what is no Model Registry JSON when {doing}: {message[:120]}"
         step = "check the address: a login page or another service answers there."
-    named = f"(status {status})" if status else "(no answer)"
-    refused = f"The registry at {registry['url']} refused {doing} {named}: {message}. {held_text(registry)}"
-    return kind(redact_text(f"{refused} Next: {step}"))
+    else:
+        kind = RuntimeError
+        what = f"refuses {doing} (status {status}): {message}"
+        step = "correct what the message names and run this step again."
+        if status == 404:
+            step = "see whether its database is up (while it is down, no ID is found), then run this step again."
+    return kind(redact_text(f"The registry at {registry['url']} {what}. {held_text(registry)} Next: {step}"))
 
 
 def open_registry(url: str, ca_path: str, environment: dict[str, str]) -> tuple[dict[str, Any], list[str]]:

@@ -105,7 +105,7 @@ def process(target: Callable[..., None], *arguments: Any) -> Iterator[Connection
     running.join()
 
 
-def median_seconds(url: str, ca: str = "", system_cas: str = "", rounds: int = 7) -> dict[str, float]:
+def median_seconds(url: str, ca: str, system_cas: str, rounds: int = 7) -> dict[str, float]:
     """Register a new version of a known model with each contender in turn; the first round warms up."""
     with (
         process(contend, "component", system_cas) as component,

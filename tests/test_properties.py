@@ -307,17 +307,38 @@ def test_custom_values_are_cleaned_like_all_others() -> None:
 @pytest.mark.parametrize(
     ("custom", "sentence"),
     [
-        ({"": "x"}, "custom_properties: the name '' must be a text of 1 to 255 characters."),
-        ({" ": "x"}, "custom_properties: the name ' ' must be a text of 1 to 255 characters."),
-        ({"n" * 256: "x"}, f"custom_properties: the name '{'n' * 256}' must be a text of 1 to 255 characters."),
-        ({7: "x"}, "custom_properties: the name 7 must be a text of 1 to 255 characters."),
-        ({"a\0": "x"}, r"custom_properties: the name 'a\x00' holds a character that the registry cannot store."),
-        ({"\ud800": "x"}, r"custom_properties: the name '\ud800' holds a character that the registry cannot store."),
-        ({"k": None}, "custom_properties: the value of 'k' must be text, a number or a boolean, not NoneType."),
-        ({"k": ["a"]}, "custom_properties: the value of 'k' must be text, a number or a boolean, not list."),
-        ({"k": {"a": 1}}, "custom_properties: the value of 'k' must be text, a number or a boolean, not dict."),
-        ({"Team": "a", "team": "a"}, "custom_properties: 'Team' and 'team' are one name to MySQL."),
-        ({"resumé": 1, "resume": 2}, "custom_properties: 'resumé' and 'resume' are one name to MySQL."),
+        ({"": "x"}, "custom_properties: the name '' must be a text of 1 to 255 characters. Nothing was sent."),
+        ({" ": "x"}, "custom_properties: the name ' ' must be a text of 1 to 255 characters. Nothing was sent."),
+        (
+            {"n" * 256: "x"},
+            f"custom_properties: the name '{'n' * 256}' must be a text of 1 to 255 characters. Nothing was sent.",
+        ),
+        ({7: "x"}, "custom_properties: the name 7 must be a text of 1 to 255 characters. Nothing was sent."),
+        (
+            {"a\0": "x"},
+            r"custom_properties: the name 'a\x00' holds a character that no registry stores. Nothing was sent.",
+        ),
+        (
+            {"\ud800": "x"},
+            r"custom_properties: the name '\ud800' holds a character that no registry stores. Nothing was sent.",
+        ),
+        (
+            {"k": None},
+            "custom_properties: the value of 'k' must be text, a number or a boolean, not NoneType. Nothing was sent.",
+        ),
+        (
+            {"k": ["a"]},
+            "custom_properties: the value of 'k' must be text, a number or a boolean, not list. Nothing was sent.",
+        ),
+        (
+            {"k": {"a": 1}},
+            "custom_properties: the value of 'k' must be text, a number or a boolean, not dict. Nothing was sent.",
+        ),
+        ({"Team": "a", "team": "a"}, "custom_properties: 'Team' and 'team' are one name to MySQL. Nothing was sent."),
+        (
+            {"resumé": 1, "resume": 2},
+            "custom_properties: 'resumé' and 'resume' are one name to MySQL. Nothing was sent.",
+        ),
     ],
 )
 def test_custom_properties_that_no_registry_takes_are_refused(custom: dict[Any, Any], sentence: str) -> None:
