@@ -1970,11 +1970,13 @@ def refusal(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> Exce
     elif status == 401:
         kind = PermissionError
         what = f"wants to know who asks (status 401 when {doing}: {message}); {registry['sender']}"
-        step = "give the pod a token that this registry accepts, and an address that a token may go to (https, or in-cluster)."
+        step = (
+            "give the pod a token that this registry accepts, and an address that tokens may go to (https, in-cluster)."
+        )
     elif status == 403:
         kind = PermissionError
         what = f"denies access (status 403 when {doing}: {message}); {registry['sender']}"
-        step = "give that account access to this registry (a role binding in the registry's namespace)."
+        step = "give this pod's account access to this registry (a role binding in the registry's namespace)."
     elif is_unknown_path(reply):
         what = f"serves neither Model Registry API, v1 or v1alpha3 (status 404: {message})"
         step = "check the address, the port and the path prefix: another service, or a proxy without a route, answers."
