@@ -1,0 +1,50 @@
+"""The fine-tuning pipeline on KFP's local runner, with a genuine results file of lm-eval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kfp import local
+from kfp_model_registry import example_pipelines
+from local_registry import LocalRegistry
+from registering import values
+
+RESULTS = Path(__file__).parent / "fixtures" / "lm_eval" / "0.4.13" / "limit1.json"
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Path]:
+    """The local runner, in this environment; afterwards calling a component builds pipelines again."""
+    (tmp_path / "workspace").mkdir()
+    local.init(
+        local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(tmp_path / "outputs"),
+        workspace_root=str(tmp_path / "workspace"),
+    )
+    yield tmp_path
+    local.config.LocalExecutionConfig.instance = None
+
+
+def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistry, runner: Path) -> None:
+    paths = {name: runner / name for name in ("model", "training-metrics", "eval-metrics")}
+    for path in paths.values():
+        path.write_text(path.name)
+    task = example_pipelines.register_finetuned_model(
+        registry_address=registry.url,
+        model_uri=str(paths["model"]),
+        training_metrics_uri=str(paths["training-metrics"]),
+        eval_metrics_uri=str(paths["eval-metrics"]),
+        eval_results_uri=str(RESULTS),
+        base_model="toy-org/toy-base",
+    )
+    (model,), (version,), (artifact,) = registry.models(), registry.versions(), registry.artifacts()
+    assert task.output == model["id"]
+    assert artifact["uri"] == f"file://{paths['model']}"
+    held = values(version)
+    assert held["base_model"] == "toy-org/toy-base"
+    assert (held["eval_toy_sub_blue_acc"], held["eval_toy_mc_acc"]) == (1.0, 0.0)
+    assert held["pipeline_run_id"] == artifact["modelSourceId"]
+    assert held["pipeline_run_name"].startswith("register-finetuned-model-")
+    assert "{" + "{" not in str(version), "a placeholder that the local runner leaves counts as empty"
