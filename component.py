@@ -106,7 +106,9 @@ def plain_artifact(artifact: Any) -> dict[str, Any]:
     """Read a KFP artifact as plain data: `uri`, `path` (in this pod) and `metadata`; {} for an input not connected."""
     if artifact is None:
         return {}
-    return {"uri": artifact.uri or "", "path": artifact.path or "", "metadata": dict(artifact.metadata or {})}
+    if not isinstance(artifact.metadata, dict):  # KFP cannot tell the path then either
+        return {"uri": artifact.uri or "", "path": "", "metadata": {}}
+    return {"uri": artifact.uri or "", "path": artifact.path or "", "metadata": dict(artifact.metadata)}
 
 
 def fold_name(name: str) -> str:
@@ -129,7 +131,8 @@ def names_credential(key: str) -> bool:
     credential = (
         r"password|passwd|passphrase|credential|authorization|apikey|secret$"
         r"|(^|_)(pwd|passcode|secrets?|creds?|bearer|cookies?)(_|$)|(^|_)(auth|dsn|pat|connection_string)$"
-        r"|(^|_)(db|database|user|smtp|redis|mysql|pg)_?pass$"
+        r"|(^|_)(db|database|user|smtp|redis|mysql|pg)_?pass$|(^|_)(jwt|oauth|auth_header)$|^pass$|(^|_)(hf|user)_tokens$"
+        r"|(^|_)(openai|anthropic|wandb|hf|azure|kaggle|hmac|rsa)_key$"
         r"|(^|_)(api|access|private|secret|encryption|signing|ssh|auth|client|service|shared|master|account|storage|license"
         r"|subscription)_?keys?(_|$)"
         r"|(^|_)(api|access|auth|bearer|refresh|session|security)_?tokens?(_|$)"
@@ -137,7 +140,7 @@ def names_credential(key: str) -> bool:
     piece_of_text = (
         r"(^|_)(bos|eos|pad|unk|sep|cls|mask|eot|eom|eod|boi|eoi|sos|start|begin|stop|end|special|extra|added|image|audio|"
         r"video|vision|per|first|last|next|prev|new|prompt|prefix|suffix|middle|fim|think|tool|split|newline|blank|"
-        r"max|min|num|total|by|de)_?token$"
+        r"max|min|num|total|by|de|chat|response|assistant|output|input|nl|sot|sentinel|answer|word|target|ignore)_?token$"
     )
     if re.search(credential, words):
         return True
@@ -173,13 +176,16 @@ def redact_text(text: str) -> str:
         r"(?<![A-Za-z0-9])(?:hf|gh[opsur]|npm|r8|dop_v1|(?:sk|rk)_(?:live|test))_[A-Za-z0-9]{16,}",
         r"(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}",
         r"(?<![A-Za-z0-9])(?:glpat|nvapi|pypi)-[A-Za-z0-9_-]{16,}",
+        r"(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin|ant|or|lf)-[A-Za-z0-9_-]{16,}",
         r"(?<![A-Za-z0-9])sk-(?:[A-Za-z0-9]{1,12}-){0,3}[A-Za-z0-9_]{16,}[A-Za-z0-9_-]*",
+        r"(?<=[?&]sig=)[^&#\s\"']+",
+        r"(?<=-Signature=)[A-Fa-f0-9]{16,}",
         r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}",
         r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}",
         r"(?<![A-Za-z0-9])xox[a-z]-[A-Za-z0-9-]{10,}",
         r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
         r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}",
-        r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@)",
+        r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))",
     )
     for shape in shapes:
         text = re.sub(shape, "[REDACTED]", text, flags=re.DOTALL)
@@ -227,7 +233,8 @@ def publishable(key: str, value: Any, levels: int = 100) -> Any:
         number = stored_number(value)
         return int(number) if isinstance(number, float) and abs(number) < 2**53 and number.is_integer() else number
     if isinstance(value, str):
-        return "[REDACTED]" if value and names_credential(key) else redact_text(value)
+        is_named = any(names_credential(part) for part in (key, *key.split(".")))
+        return "[REDACTED]" if value and is_named else redact_text(value)
     if isinstance(value, list | dict) and levels == 0:
         return "[nested too deeply]"
     value = unwrap(value)
@@ -236,7 +243,10 @@ def publishable(key: str, value: Any, levels: int = 100) -> Any:
         options = [item if isinstance(item, str) and re.fullmatch(r"--[\w-]+", item) else key for item in value]
         return [publishable(name, item, levels - 1) for name, item in zip([key, *options], value, strict=False)]
     if isinstance(value, dict):
-        return {redact_text(str(k)): publishable(f"{key}.{k}", item, levels - 1) for k, item in value.items()}
+        # {"name": "HF_TOKEN", "value": "…"}, as Kubernetes writes an environment, names its value in another member.
+        owner = value["name"] if isinstance(value.get("name"), str) else key
+        keys = {k: f"{owner}.{k}" if k == "value" else f"{key}.{k}" for k in value}
+        return {redact_text(str(k)): publishable(keys[k], item, levels - 1) for k, item in value.items()}
     return value
 
 
@@ -438,6 +448,8 @@ def results_file(path: str) -> str:
     import stat
     from pathlib import Path
 
+    if not path:
+        raise ValueError("the artifact has no path")
     if stat.S_ISREG(Path(path).stat().st_mode):
         return path
     if not Path(path).is_dir():
@@ -469,7 +481,7 @@ def read_member(file: BinaryIO, value: Any, largest: int = 4 << 20) -> Any:
 
 
 def read_results(path: str) -> tuple[dict[str, Any], list[str]]:
-    """Read what is recorded of lm-eval's results; `samples`, however large, is never held in memory (sections 3 and 7).
+    """Read what is recorded of lm-eval's results; `samples`, however large, is never held in memory.
 
     Args:
         path: The results file, or a folder that holds one.
@@ -611,6 +623,8 @@ def evaluation_properties(
     Returns:
         The properties, and remarks for the log.
     """
+    import re
+
     best = best_score(results)
     about = [("best_metric", best[0]), ("best_score", best[1])] if best else []
     facts = {
@@ -631,6 +645,13 @@ def evaluation_properties(
     ]
     measured = [(f"{task}_{key}", score) for task, key, score in ranked if score is not None]
     properties, remarks = named_properties("eval", about + own + measured + task_counts(results))
+    if best:
+        # The step's own, rounded number may have taken the name: point at the property that holds this very score.
+        numbered = re.compile(re.escape(fold_name(best[0])) + r"(_\d+)?")
+        holders = [
+            name for name, value in properties.items() if value == best[1] and numbered.fullmatch(fold_name(name))
+        ]
+        properties["eval_best_metric"] = holders[0] if holders else best[0]
     return properties, remarks + count_remark("Evaluation scores without a number, left out", without_number)
 
 
@@ -691,10 +712,13 @@ def complete_properties(
         The properties, and a remark that counts what was left out.
     """
     run = {name: property_value(name, value) for name, value in provenance.items() if value.strip()}
+    # An evaluation of hundreds of tasks must not crowd out the hyperparameters.
+    foremost = dict(list(evaluation.items())[: most // 2])
     given = {fold_name(name) for name in custom}
-    replaced = [name for name in (run | evaluation | training) if fold_name(name) in given]
+    derived = foremost | training | evaluation
+    replaced = [name for name in run | derived if fold_name(name) in given]
     joined = {name: value for name, value in run.items() if fold_name(name) not in given} | custom
-    joined |= {name: value for name, value in (evaluation | training).items() if fold_name(name) not in given}
+    joined |= {name: value for name, value in derived.items() if fold_name(name) not in given}
     remarks = count_remark("Derived values replaced by custom_properties", replaced)
     remarks += count_remark(f"Properties beyond the first {most:,}, left out", list(joined)[most:])
     return dict(list(joined.items())[:most]), remarks
@@ -728,7 +752,7 @@ def without_credentials(uri: str) -> tuple[str, list[str]]:
     """
     import re
 
-    clean = re.sub(r"(://)[^/?#\s@]*:[^/?#\s]*@", r"\1", uri)
+    clean = re.sub(r"(://)[^/?#\s@]*:[^/?#\s]*@(?!sha256:)", r"\1", uri)
     if clean.lower().startswith("http"):
         clean = re.sub(r"(://)[^/?#\s]*@", r"\1", clean)
         signature = r"sig|token|access_token|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)"
@@ -925,10 +949,10 @@ def read_resource(path: str, account_dir: str, seconds: float) -> dict[str, Any]
     """
     import json
 
-    from kubernetes import client
-    from kubernetes.config.incluster_config import InClusterConfigLoader
-
     def ask() -> Any:
+        from kubernetes import client
+        from kubernetes.config.incluster_config import InClusterConfigLoader
+
         configuration = client.Configuration()
         InClusterConfigLoader(f"{account_dir}/token", f"{account_dir}/ca.crt").load_and_set(configuration)
         configuration.retries = False
@@ -1011,8 +1035,8 @@ def observe_cluster(
             workflow = read_resource(f"{workflows}/{seen['workflow']}", account_dir, seconds)
             annotations = (workflow.get("metadata") or {}).get("annotations") or {}
             seen["run_name"] = annotations.get("pipelines.kubeflow.org/run_name", "")
-    except (LookupError, OSError) as error:
-        reason = f"{error}"
+    except Exception as error:  # best effort: an odd answer is no reason to lose a registration
+        reason = str(error) or type(error).__name__
     unknown = unknown_parts(missing, seen) + (["volume claims"] if needs_claims and not seen["mounts"] else [])
     return seen, [f"Unknown: {', '.join(unknown)}, since {reason}."] if unknown else []
 
@@ -1080,12 +1104,13 @@ def volume_location(paths: list[str], mounts: list[dict[str, Any]]) -> tuple[str
     return location, [warning]
 
 
-def model_paths(given: str, artifact: dict[str, Any], final_model: str) -> list[str]:
+def model_paths(given: str, artifact: dict[str, Any], pvc_mount_path: str, final_model: str) -> list[str]:
     """List where the model may lie in this pod, when no URI tells.
 
     Args:
         given: The caller's location, "" if none.
         artifact: The model artifact, or {}.
+        pvc_mount_path: Where the pipeline's workspace is mounted; a relative `pvc_model_dir` lies there.
         final_model: The workspace's model folder, "" if there is none.
 
     Returns:
@@ -1093,9 +1118,10 @@ def model_paths(given: str, artifact: dict[str, Any], final_model: str) -> list[
     """
     import os.path
 
-    named = [given] if given else [(artifact.get("metadata") or {}).get("pvc_model_dir")]
-    if not given:
-        named += [artifact.get("uri"), artifact.get("path")]
+    folder = (artifact.get("metadata") or {}).get("pvc_model_dir")
+    if isinstance(folder, str) and folder.strip():
+        folder = os.path.join(pvc_mount_path, folder)
+    named = [given] if given else [folder, artifact.get("uri"), artifact.get("path")]
     # file:// is cut off verbatim: KServe's code decodes nothing (measured).
     paths = [path[7:] if path.lower().startswith("file://") else path for path in named if isinstance(path, str)]
     paths = [os.path.abspath(path) for path in paths if path.strip()]
@@ -1136,7 +1162,7 @@ def locate_model(
     elif given and not given.startswith("/"):
         raise ValueError(f"model_uri {given!r} is neither a URI nor an absolute path. Nothing was registered.")
     else:
-        paths = model_paths(given, artifact, final_model if final_model_exists else "")
+        paths = model_paths(given, artifact, pvc_mount_path, final_model if final_model_exists else "")
         if not paths:
             raise ValueError(
                 "There is no model to register: no model_uri, no input_model that says where it is, and no "

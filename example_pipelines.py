@@ -19,7 +19,17 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 from kfp import dsl, local
-from kfp_model_registry import model_registry
+
+try:
+    from kfp_model_registry import component
+except ModuleNotFoundError:  # not installed, but loaded by path as one folder of a components collection
+    _spec = importlib.util.spec_from_file_location("component", Path(__file__).with_name("component.py"))
+    assert _spec is not None
+    assert _spec.loader is not None
+    component = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(component)
+
+model_registry = component.model_registry
 
 BASE_IMAGE = "registry.access.redhat.com/ubi9/python-311:latest"
 PACKAGES = ["scikit-learn==1.9.1"]
@@ -210,9 +220,10 @@ def register_finetuned_model(
     author: str = "pipeline",
     on_existing_version: str = "fail",
 ) -> str:
-    """Register a model that an earlier run fine-tuned and evaluated with lm-eval.
+    """Register a model that was fine-tuned and evaluated with lm-eval elsewhere.
 
-    Metrics are imported by their URI: KFP knows an artifact that one of its runs wrote there, and its values with it.
+    An imported metrics artifact holds the values that the import gives it. In a pipeline that trains the model itself,
+    connect the training and evaluation steps' own outputs instead, as `train_and_register` does.
 
     Args:
         model_uri: Where the fine-tuned model is.
@@ -234,8 +245,14 @@ def register_finetuned_model(
         The registered model's ID.
     """
     model = dsl.importer(artifact_uri=model_uri, artifact_class=dsl.Model, metadata={"model_name": base_model})
-    training_metrics = dsl.importer(artifact_uri=training_metrics_uri, artifact_class=dsl.Metrics)
-    eval_metrics = dsl.importer(artifact_uri=eval_metrics_uri, artifact_class=dsl.Metrics)
+    training_metrics = dsl.importer(
+        artifact_uri=training_metrics_uri,
+        artifact_class=dsl.Metrics,
+        metadata={"num_epochs": 3, "learning_rate": 2e-5, "lora_r": 16},  # a pipeline parameter would become a text
+    )
+    eval_metrics = dsl.importer(
+        artifact_uri=eval_metrics_uri, artifact_class=dsl.Metrics, metadata={"eval_limit": "all"}
+    )
     eval_results = dsl.importer(artifact_uri=eval_results_uri, artifact_class=dsl.Artifact)
     registration = model_registry(
         pvc_mount_path=dsl.WORKSPACE_PATH_PLACEHOLDER,
@@ -264,9 +281,9 @@ def register_finetuned_model(
 @contextmanager
 def registry_to_use() -> Iterator[str]:
     """The address of the server that MODEL_REGISTRY_URL names, else of the tests' registry, started for this run."""
-    given = os.environ.get("MODEL_REGISTRY_URL", "").rstrip("/")
+    given = os.environ.get("MODEL_REGISTRY_URL", "")
     if given:
-        yield given
+        yield component.registry_base_url(given, 8080)
         return
     path = Path(__file__).resolve().parent / "tests" / "local_registry.py"
     if not path.is_file():

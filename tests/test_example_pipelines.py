@@ -116,3 +116,18 @@ def test_without_a_registry_the_script_says_what_to_set(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("Set MODEL_REGISTRY_URL to a Model Registry's address")
+
+
+def test_the_examples_load_by_path_where_the_package_is_not_installed(tmp_path: Path) -> None:
+    for name in ("component.py", "example_pipelines.py"):
+        (tmp_path / name).write_text(SCRIPT.with_name(name).read_text(encoding="utf-8"), encoding="utf-8")
+    program = f"""
+import importlib.util, sys
+sys.modules["kfp_model_registry"] = None
+spec = importlib.util.spec_from_file_location("examples", {str(tmp_path / "example_pipelines.py")!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+print(module.train_and_register.name, module.model_registry.name)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert shown.stdout.split() == ["train-and-register", "model-registry"]

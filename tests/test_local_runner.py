@@ -44,6 +44,8 @@ def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistr
     assert artifact["uri"] == f"file://{paths['model']}"
     held = values(version)
     assert held["base_model"] == "toy-org/toy-base"
+    assert (held["training_num_epochs"], held["training_learning_rate"]) == (3.0, 2e-5)
+    assert held["eval_limit"] == "all"
     assert (held["eval_toy_sub_blue_acc"], held["eval_toy_mc_acc"]) == (1.0, 0.0)
     assert held["pipeline_run_id"] == artifact["modelSourceId"]
     assert held["pipeline_run_name"].startswith("register-finetuned-model-")

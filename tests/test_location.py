@@ -433,3 +433,10 @@ def test_a_uri_may_have_2600_bytes_and_not_one_more(letter: str) -> None:
 def test_the_endpoint_counts_too() -> None:
     with pytest.raises(ValueError, match="2,600 at most"):
         locate(artifact("minio://b/" + "k" * 2580, store_session_info()))
+
+
+def test_a_relative_model_folder_lies_in_the_workspace() -> None:
+    mounts = [{"mount_path": "/workspace", "sub_path": "", "claim": "team-models", "lasting": True}]
+    on_claim = {"uri": "", "path": "", "metadata": {"pvc_model_dir": "runs/final"}}
+    location, _ = component.locate_model("", on_claim, "/workspace", False, {"in_cluster": True, "mounts": mounts})
+    assert location == "pvc://team-models/runs/final"

@@ -377,9 +377,11 @@ def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays
     )
     assert len(properties) == 1000
     assert list(properties)[:5] == ["base_model", "team", "eval_best_metric", "eval_best_score", "eval_results_uri"]
-    assert evaluation.items() <= properties.items()
-    shown = ", ".join(f"training_p{n}" for n in range(395, 405))
-    assert remarks == [f"Properties beyond the first 1,000, left out: 205 ({shown}, …)."]
+    foremost = list(evaluation)[:500]
+    assert list(properties) == ["base_model", "team", *foremost, *list(training)[:498]]
+    left_out = [*list(training)[498:], *list(evaluation)[500:]]
+    assert remarks == [f"Properties beyond the first 1,000, left out: 205 ({', '.join(left_out[:10])}, …)."]
+    assert len(left_out) == 205
 
 
 @settings(max_examples=50)
@@ -387,3 +389,13 @@ def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays
 def test_redaction_leaves_nothing_to_redact(text: str) -> None:
     once = component.redact_text(text)
     assert component.redact_text(once) == once
+
+
+def test_a_large_evaluation_does_not_crowd_out_the_hyperparameters() -> None:
+    training = {f"training_{number}": 1.0 for number in range(30)}
+    evaluation = {f"eval_{number}": 1.0 for number in range(1200)}
+    properties, (remark,) = component.complete_properties({}, training, evaluation, {})
+    assert len(properties) == 1000
+    assert training.keys() <= properties.keys()
+    assert "eval_0" in properties
+    assert "230" in remark

@@ -284,3 +284,24 @@ def test_the_version_names_the_run_and_the_base_model() -> None:
 
 def test_the_version_has_no_empty_properties_as_the_ui_shows_them_as_labels() -> None:
     assert component.run_properties({**NOTHING_GIVEN, "pipeline_name": "train"}, "") == {"pipeline_name": "train"}
+
+
+@pytest.mark.parametrize("odd", ["labels", "spec", "metadata", "volumes"])
+def test_an_odd_pod_costs_no_registration(cluster: KubernetesApi, odd: str) -> None:
+    described = cluster.pods[POD]
+    if odd in described:
+        described[odd] = ["no", "object"]
+    elif odd == "labels":
+        described["metadata"]["labels"] = "none"
+    else:
+        described["spec"]["volumes"] = ["none"]
+    seen, remarks = observe(cluster, EVERYTHING, claims=True)
+    assert seen["namespace"] == "team-a"
+    assert len(remarks) == 1
+
+
+def test_without_the_client_the_run_is_unknown(cluster: KubernetesApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    seen, (remark,) = observe(cluster, EVERYTHING)
+    assert seen["run_id"] == ""
+    assert "kubernetes" in remark

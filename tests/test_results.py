@@ -400,3 +400,17 @@ def test_a_huge_member_is_never_held_in_memory(member: str, tmp_path: Path) -> N
         assert tracemalloc.get_traced_memory()[1] < 16_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_the_best_metric_is_a_property_that_holds_the_best_score() -> None:
+    results = {"results": {"arc": {"alias": "arc", "acc,none": 0.6666}}}
+    properties, _ = component.evaluation_properties({"arc_acc,none": 0.67}, results, "")
+    assert properties[str(properties["eval_best_metric"])] == properties["eval_best_score"] == 0.6666
+
+
+def test_a_results_artifact_without_a_path_reads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other.json").write_text('{"results": {"other": {"acc,none": 0.99}}}')
+    monkeypatch.chdir(tmp_path)
+    members, (remark,) = component.read_results("")
+    assert members == {}
+    assert "no path" in remark

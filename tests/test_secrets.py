@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -223,3 +224,35 @@ def test_evaluation_and_its_location_are_cleaned_too() -> None:
         "eval_harness_git_hash": "[REDACTED]",
         "eval_model_args": "pretrained=x,token=[REDACTED]",
     }
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"hf_token": {"value": "abc-def-123"}},
+        {"token": {"content": "abc-def-123"}},
+        {"auth": {"pw": "abc-def-123"}},
+        {"env": [{"name": "HF_TOKEN", "value": "abc-def-123"}]},
+        {"store": "https://account.blob.example/c/m?sv=2020&sig=abc-def-123"},
+    ],
+)
+def test_secrets_inside_nested_values_are_not_published(metadata: dict[str, Any]) -> None:
+    properties, remarks = component.training_properties(metadata)
+    assert properties
+    assert "abc-def-123" not in repr((properties, remarks))
+
+
+def test_keys_of_the_sk_form_are_seen_with_dashes_anywhere() -> None:
+    chance = random.Random(0)
+    for prefix in ("sk-proj-", "sk-ant-api03-", "sk-svcacct-"):
+        for _ in range(2000):
+            key = prefix + "".join(chance.choices("abcdefghijABCDEFGHIJ0123456789-_", k=48))
+            assert component.redact_text(f"key is {key}.") in ("key is [REDACTED].", "key is [REDACTED]")
+
+
+def test_an_image_by_digest_holds_no_credentials() -> None:
+    uri = "oci://registry.example/models/digits:1.0@sha256:" + "ab" * 32
+    short = "oci://digits:1.0@sha256:" + "ab" * 32
+    for image in (uri, short):
+        assert component.redact_text(image) == image
+        assert component.without_credentials(image) == (image, [])
