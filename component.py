@@ -66,7 +66,9 @@ def check_request(given: dict[str, Any]) -> dict[str, Any]:
             f"model_version={request['model_version']!r} cannot be incremented: on_existing_version=increment needs a "
             "semantic version such as 1.0.0. Nothing was sent."
         )
-    address = str(request["registry_address"]).strip()
+    for fact in ("run_id", "run_name", "namespace", "pipeline_name"):
+        request[fact] = str(request[fact] or "").strip()
+    address = str(request["registry_address"] or "").strip()
     request["registry_url"] = registry_base_url(address, port) if address else ""
     request["log_path"] = shared_log_path(request["pvc_mount_path"], request["shared_log_file"])
     custom = request["custom_properties"] or {}
@@ -674,6 +676,11 @@ def custom_properties_checked(custom: dict[str, Any]) -> dict[str, float | str]:
             raise ValueError(
                 f"custom_properties: the name {shown} must be a text of 1 to 255 characters. Nothing was sent."
             )
+        if fold_name(name) == "pipeline_run_id":
+            raise ValueError(
+                f"custom_properties: {shown} tells this step which version is its own: use source_pipeline_run_id "
+                "instead. Nothing was sent."
+            )
         if "\0" in name or name != name.encode("utf-8", "replace").decode():
             raise ValueError(
                 f"custom_properties: the name {shown} holds a character that no registry stores. Nothing was sent."
@@ -1265,8 +1272,7 @@ def registry_base_url(address: str, port: int) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"//{text}")
         host, own_port = parts.hostname or "", parts.port
-        if ":" in host:
-            host = f"[{ipaddress.IPv6Address(host)}]"
+        host = f"[{ipaddress.IPv6Address(host)}]" if ":" in host else host.encode("idna").decode()
     except ValueError:
         raise refusal from None
     is_host = host.startswith("[") or re.fullmatch(r"(?!.*\.\.)\w[\w.-]*", host)
@@ -1415,6 +1421,8 @@ def open_session(
     import functools
     import json
     import types
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies, proxy_bypass
 
     import aiohttp
     import yarl
@@ -1427,13 +1435,16 @@ def open_session(
         client.set_default_header(name, value)
     for bundle in bundles:
         client.rest_client.ssl_context.load_verify_locations(cafile=bundle)
-    patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
+    patience = aiohttp.ClientTimeout(total=35, sock_connect=5, sock_read=30)
 
     async def open_pool() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=1, ssl=client.rest_client.ssl_context)
         # A proxy could read a token that goes in clear; an in-cluster name is not for it anyway.
-        proxies = url.startswith("https://") or not may_carry_token(url)
-        return aiohttp.ClientSession(connector=connector, trust_env=proxies)
+        # And no `trust_env`, which would send passwords of ~/.netrc, too.
+        target = urlsplit(url)
+        is_direct = target.scheme == "http" and may_carry_token(url)
+        proxies = {} if is_direct or proxy_bypass(target.hostname or "") else getproxies()
+        return aiohttp.ClientSession(connector=connector, proxy=proxies.get(target.scheme))
 
     pool = loop.run_until_complete(open_pool())
     client.rest_client.pool_manager = types.SimpleNamespace(
@@ -1450,7 +1461,7 @@ def open_session(
         text = (await response.read()).decode("utf-8", errors="replace")
         try:
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         return {"status": response.status, "document": document, "text": text, "headers": response.getheaders()}
 
@@ -1504,7 +1515,7 @@ def retry_pause(attempt: int, retry_after: str, now: float, jitter: float) -> fl
     try:
         date = None if retry_after.strip().isdigit() else parsedate_to_datetime(retry_after)
         asked = date.timestamp() - now if date else float(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         asked = 0.0
     return max(pause, asked)
 
@@ -1572,10 +1583,11 @@ def create(
     while True:
         began = time.monotonic()
         reply = registry["send"]("POST", f"/api/model_registry/{registry['apis'][0]}{path}", [], body)
-        if reply["status"] in (200, 201):
-            return answered_entity(registry, reply, f"creating {what}"), True
+        is_yes = reply["status"] in (200, 201)
+        if is_yes and is_entity(reply["document"]):
+            return reply["document"], True
         if reply["status"] != 409:
-            if settles(reply):
+            if settles(reply) and not is_yes:
                 raise refusal(registry, reply, f"creating {what}")
             registry["unsure"] = what
             wait_for_retry(registry, reply, attempt, began)
@@ -1586,9 +1598,19 @@ def create(
         attempt += 1
 
 
+def is_entity(document: Any) -> bool:
+    """Tell whether a JSON value can be an entity: an object with an ID and, if any, a map of properties."""
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("id"), str)
+        and document["id"] != ""
+        and isinstance(document.get("customProperties") or {}, dict)
+    )
+
+
 def answered_entity(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> dict[str, Any]:
     """Read the entity of a positive answer; raw JSON, so that no value that others stored can break the reading."""
-    if reply["status"] in (200, 201) and isinstance(reply["document"], dict) and reply["document"].get("id"):
+    if reply["status"] in (200, 201) and is_entity(reply["document"]):
         return reply["document"]
     raise refusal(registry, reply, doing)
 
@@ -1618,10 +1640,12 @@ def list_entities(registry: dict[str, Any], path: str, filter_query: str) -> lis
         query += [("pageSize", "500")] + ([("nextPageToken", token)] if token else [])
         reply = ask(registry, "GET", path, query)
         page = reply["document"] if reply["status"] == 200 else None
-        if not isinstance(page, dict) or not isinstance(page.get("items", []), list | None):
+        items = page.get("items") or [] if isinstance(page, dict) else None
+        next_token = page.get("nextPageToken") or "" if isinstance(page, dict) else ""
+        if not isinstance(items, list) or not all(map(is_entity, items)) or (token and next_token == token):
             raise refusal(registry, reply, f"reading {path}")
-        entities += page.get("items") or []
-        token = page.get("nextPageToken") or ""
+        entities += items
+        token = next_token
         if not token:
             return entities
 
@@ -1779,8 +1803,10 @@ def is_ours(version: dict[str, Any], artifacts: list[dict[str, Any]], registrati
     has_our_uri = any(artifact.get("uri") == registration["uri"] for artifact in artifacts)
     if not run_id:
         return has_our_uri or (not artifacts and not version_run)
-    runs = {version_run, *(artifact.get("modelSourceId") for artifact in artifacts)}
-    return run_id in runs and (has_our_uri or not artifacts)
+    # A long or secret-like ID is stored cut or redacted: what was written is what is compared.
+    is_our_run = version_run == registration["properties"].get("pipeline_run_id", run_id)
+    is_our_run = is_our_run or run_id in [artifact.get("modelSourceId") for artifact in artifacts]
+    return is_our_run and (has_our_uri or not artifacts)
 
 
 def text_property(entity: dict[str, Any], name: str) -> str:
@@ -1888,7 +1914,7 @@ def next_free_version(registry: dict[str, Any], model: dict[str, Any], registrat
         if (parsed := semantic_version(str(version.get("name")))) and parsed[0] == stem
     ]
     siblings.sort(key=lambda sibling: sibling[0], reverse=True)
-    run_id = registration["run_id"]
+    run_id = registration["properties"].get("pipeline_run_id")
     for _, version in siblings:
         may_be_ours = not run_id or text_property(version, "pipeline_run_id") == run_id
         if may_be_ours and is_ours(version, list_model_artifacts(registry, version), registration):
@@ -1945,12 +1971,14 @@ def version_exists(registry: dict[str, Any], claim: dict[str, Any], registration
     run = text_property(version, "pipeline_run_id") or artifact.get("modelSourceId") or ""
     run_name = text_property(version, "pipeline_run_name") or artifact.get("modelSourceName") or ""
     made_by = f"run {run_name or run!r} (ID {run})" if run else "something that left no run ID"
-    return RuntimeError(
+    location = without_credentials(str(artifact.get("uri") or "no location"))[0]
+    text = (
         f"Version {version['name']!r} of {registration['model_name']!r} exists at {registry['url']} (version ID "
-        f"{version['id']}), registered by {made_by} with the model at {artifact.get('uri') or 'no location'}; this one "
+        f"{version['id']}), registered by {made_by} with the model at {location}; this one "
         f"is at {registration['uri']}. Nothing was changed. Next: set another model_version, or on_existing_version to "
         '"increment" (take the next free patch version), "update" (replace it) or "skip" (leave it).'
     )
+    return RuntimeError(redact_text(text))
 
 
 def held_text(registry: dict[str, Any]) -> str:
@@ -2178,6 +2206,7 @@ def append_log_line(path: str, line: str) -> str:
         wait_for_retry,
         ask,
         create,
+        is_entity,
         answered_entity,
         name_filter,
         list_entities,

@@ -54,6 +54,8 @@ from registering import register
         ({"custom_properties": {"": "a"}}, "1 to 255"),
         ({"custom_properties": {"a": None}}, "'a'"),
         ({"custom_properties": {"Team": "a", "team": "b"}}, "one name to MySQL"),
+        ({"custom_properties": {"Pipeline_Run_ID": "mine"}}, "use source_pipeline_run_id"),
+        ({"registry_address": "a" * 64 + ".example"}, "is no server address"),
         ({"custom_properties": ["team"]}, "custom_properties is a list"),
         ({"model_uri": ""}, "no model to register"),
         ({"registry_address": "https://registry", "registry_ca_path": "/no/such/ca.pem"}, "'/no/such/ca.pem' is no CA"),

@@ -227,3 +227,13 @@ def test_an_address_where_nobody_listens_is_an_error_with_address_and_tries(monk
     assert f"The registry at {gone} does not answer" in message
     assert "tries)" in message
     assert "Nothing was registered." in message
+
+
+def test_no_password_of_a_netrc_file_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ada password s3cr3t\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    ca, server = certificate(tmp_path / "ours")
+    with LocalRegistry(tls=server) as registry:
+        register(registry.url, registry_ca_path=ca)
+        assert {request.headers.get("authorization") for request in registry.requests} == {None}

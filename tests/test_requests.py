@@ -325,3 +325,54 @@ def test_filters_escape_quotes_and_stand_in_for_what_the_server_mangles(name: st
 )
 def test_semantic_versions(name: str, parts: tuple[str, int] | None) -> None:
     assert component.semantic_version(name) == parts
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_a_yes_that_arrives_torn_is_read_back(
+    registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    answered = registry.answered
+
+    def torn(request: Request) -> tuple[int, str, bytes]:
+        status, kind, body = answered(request)
+        return status, kind, body[:9] if request.number == number else body
+
+    monkeypatch.setattr(registry, "answered", torn)
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items": ["text"]}',
+        b'{"items": [{"name": "fine-tuned-model"}]}',
+        b'{"items": [{"id": "1", "customProperties": ["x"]}]}',
+        b'{"items": [], "nextPageToken": "again"}',
+        b"[" * 100_000,
+    ],
+)
+def test_an_odd_list_is_an_error_and_no_endless_reading(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(registry, "answered", lambda request: (200, "application/json", body))
+    with pytest.raises(ConnectionError, match="no Model Registry JSON"):
+        register(registry.url)
+
+
+@pytest.mark.parametrize("run_id", ["nightly token=abc123def456", "r" * 5000, "  run-1 "])
+def test_a_retry_finds_its_version_whatever_the_runs_id_looks_like(registry: LocalRegistry, run_id: str) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
+    for _ in range(2):
+        register(registry.url, source_pipeline_run_id=run_id, on_existing_version="increment")
+    assert [version["name"] for version in registry.versions()] == ["1.0.0", "1.0.1"]
+
+
+def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    version = registry.add_version(model["id"], "1.0.0")
+    registry.add_artifact(version["id"], uri="https://bob:s3cr3tpw@host/model")
+    with pytest.raises(RuntimeError, match="exists") as refused:
+        register(registry.url)
+    assert "s3cr3tpw" not in str(refused.value)
