@@ -24,7 +24,7 @@ def checked_name(parameter: str, value: str, limit: int) -> str:
     """
     import unicodedata
 
-    name = str(value).strip()
+    name = str(value or "").strip()
     if not name:
         raise ValueError(f"{parameter} is empty: give the model a name and a version. Nothing was sent.")
     if len(name) > limit:
@@ -1219,7 +1219,7 @@ def model_source(provenance: dict[str, str]) -> dict[str, str]:
         "modelSourceClass": "pipelinerun",
         "modelSourceGroup": provenance["namespace"],
         "modelSourceId": provenance["run_id"],
-        "modelSourceName": provenance["run_name"] or provenance["pipeline_name"],
+        "modelSourceName": redact_text(provenance["run_name"] or provenance["pipeline_name"]),
     }
     return {field: value for field, value in source.items() if value}
 
@@ -1455,7 +1455,7 @@ def open_session(
         verb, address, header, content, _ = client.param_serialize(
             method, path, query_params=query, header_params={"Accept": "application/json"}, body=body
         )
-        # yarl would decode `%3B` to the `;` at which Go's server drops the whole parameter.
+        # As it is: a decoded `;` would make Go's server drop the whole parameter.
         target: Any = yarl.URL(address, encoded=True)
         response = await client.call_api(verb, target, header, content, _request_timeout=patience)
         text = (await response.read()).decode("utf-8", errors="replace")
@@ -1470,7 +1470,10 @@ def open_session(
             return loop.run_until_complete(exchange(method, path, query, body))
         except aiohttp.ClientSSLError as error:
             reason = getattr(getattr(error, "certificate_error", None), "verify_message", "") or str(error)
-            failure = "tls"
+            # Only a certificate is a matter of trust; the server may also be restarting, or speak plain http.
+            failure = "tls" if isinstance(error, aiohttp.ClientConnectorCertificateError) else "connection"
+            if "WRONG_VERSION_NUMBER" in reason:
+                reason = f"{reason}; the server seems to speak plain http: write http://…"
         except TimeoutError:
             failure, reason = "timeout", "no answer in time (5 s to connect, 30 s to answer)"
         except (aiohttp.ClientError, OSError) as error:
@@ -1583,13 +1586,13 @@ def create(
     while True:
         began = time.monotonic()
         reply = registry["send"]("POST", f"/api/model_registry/{registry['apis'][0]}{path}", [], body)
-        is_yes = reply["status"] in (200, 201)
+        is_yes = 200 <= reply["status"] < 300
         if is_yes and is_entity(reply["document"]):
-            return reply["document"], True
+            return {"name": body["name"], **reply["document"]}, True
         if reply["status"] != 409:
             if settles(reply) and not is_yes:
                 raise refusal(registry, reply, f"creating {what}")
-            registry["unsure"] = what
+            registry["unsure"] = f"the creation of {what}"
             wait_for_retry(registry, reply, attempt, began)
         found = read_back()
         registry["unsure"] = ""
@@ -1606,13 +1609,6 @@ def is_entity(document: Any) -> bool:
         and document["id"] != ""
         and isinstance(document.get("customProperties") or {}, dict)
     )
-
-
-def answered_entity(registry: dict[str, Any], reply: dict[str, Any], doing: str) -> dict[str, Any]:
-    """Read the entity of a positive answer; raw JSON, so that no value that others stored can break the reading."""
-    if reply["status"] in (200, 201) and is_entity(reply["document"]):
-        return reply["document"]
-    raise refusal(registry, reply, doing)
 
 
 def name_filter(name: str) -> str:
@@ -1836,6 +1832,7 @@ def claim_version(
         if artifact.get("uri") != registration["uri"]:
             registry["held"].pop()
             return claim
+    claim["artifacts"] = [found for found in claim["artifacts"] if found.get("uri") == registration["uri"]]
     if not created:
         bring_up_to_date(registry, version, claim["artifacts"], registration)
     claim["ours"] = True
@@ -1868,12 +1865,11 @@ def bring_up_to_date(
     The artifact comes first: it carries the run's ID and URI, so that a step that dies in between finds its own version
     again. The state is sent as it was read, because a PATCH without one turns ARCHIVED into LIVE (measured).
     """
-    ours = [artifact for artifact in artifacts if artifact.get("uri") == registration["uri"]]
-    artifact = (ours or artifacts)[-1]
     fields = artifact_fields(registration)
-    # A run that is not known now must not keep the link to an older one.
-    stale = {name: "" for name in artifact if name.startswith("modelSource") and artifact[name] and name not in fields}
-    update(registry, f"/model_artifacts/{artifact['id']}", artifact, {**fields, **stale}, "the model artifact")
+    for artifact in artifacts:
+        # A run that is not known now must not keep the link to an older one.
+        stale = {name: "" for name in artifact if name.startswith("modelSource") and name not in fields}
+        update(registry, f"/model_artifacts/{artifact['id']}", artifact, {**fields, **stale}, "the model artifact")
     fields = {
         "description": registration["description"] or version.get("description", ""),
         "author": registration["author"] or version.get("author", ""),
@@ -1887,7 +1883,11 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
     if all(present.get(field) == value or (not value and not present.get(field)) for field, value in fields.items()):
         return
     body = {**fields, **({"state": present["state"]} if present.get("state") else {})}
-    answered_entity(registry, ask(registry, "PATCH", path, [], body), f"updating {what}")
+    registry["unsure"] = f"the update of {what}"
+    reply = ask(registry, "PATCH", path, [], body)
+    registry["unsure"] = ""
+    if not 200 <= reply["status"] < 300:
+        raise refusal(registry, reply, f"updating {what}")
     registry["held"].append(f"the update of {what}")
 
 
@@ -1918,6 +1918,7 @@ def next_free_version(registry: dict[str, Any], model: dict[str, Any], registrat
     for _, version in siblings:
         may_be_ours = not run_id or text_property(version, "pipeline_run_id") == run_id
         if may_be_ours and is_ours(version, list_model_artifacts(registry, version), registration):
+            refuse_archived(registry, version, f"this run's version {version['name']!r} of {model['name']!r}")
             claim = claim_version(registry, model, registration, version["name"])
             if claim["ours"]:
                 return claim
@@ -1954,7 +1955,11 @@ def register_model(registry: dict[str, Any], registration: dict[str, Any], on_ex
         if on_existing_version == "update":
             outcome = "updated"
             artifacts = claim["artifacts"] or [create_artifact(registry, claim["version"], registration)[0]]
-            bring_up_to_date(registry, claim["version"], artifacts, registration)
+            for _ in range(5):  # another update at the same time would leave its artifact beside our properties
+                bring_up_to_date(registry, claim["version"], artifacts, registration)
+                artifacts = list_model_artifacts(registry, claim["version"])
+                if all(artifact.get("uri") == registration["uri"] for artifact in artifacts):
+                    break
             claim["artifacts"] = artifacts
     return {
         "model_id": str(model["id"]),
@@ -1985,7 +1990,7 @@ def held_text(registry: dict[str, Any]) -> str:
     """Say what is in the registry at the moment of an error, and what is not known."""
     held = f"Registered so far: {', '.join(registry['held'])}" if registry["held"] else "Nothing was registered"
     if registry["unsure"]:
-        return f"{held}; whether {registry['unsure']} was created is not known, since the answer was lost."
+        return f"{held}; whether {registry['unsure']} was done is not known, since the answer was lost."
     return f"{held}; the rest is not." if registry["held"] else f"{held}."
 
 
@@ -2207,7 +2212,6 @@ def append_log_line(path: str, line: str) -> str:
         ask,
         create,
         is_entity,
-        answered_entity,
         name_filter,
         list_entities,
         find_by_name,
@@ -2349,8 +2353,8 @@ def model_registry(
     registration = {
         "model_name": request["model_name"],
         "version_name": request["model_version"],
-        "description": request["model_description"],
-        "author": request["author"],
+        "description": stored_text(redact_text(request["model_description"])),
+        "author": stored_text(redact_text(request["author"]), 255),
         "uri": location,
         "format_name": request["model_format_name"],
         "format_version": request["model_format_version"],

@@ -18,6 +18,7 @@ from registering import register
     ("arguments", "words"),
     [
         ({"model_name": ""}, "model_name is empty"),
+        ({"model_name": None}, "model_name is empty"),
         ({"model_name": " \t "}, "model_name is empty"),
         ({"model_name": "{{$.pipeline_job_name}}"}, "model_name is empty"),
         ({"model_name": "x" * 256}, "has 256 characters, the registry keeps 255"),

@@ -237,3 +237,11 @@ def test_no_password_of_a_netrc_file_is_sent(tmp_path: Path, monkeypatch: pytest
     with LocalRegistry(tls=server) as registry:
         register(registry.url, registry_ca_path=ca)
         assert {request.headers.get("authorization") for request in registry.requests} == {None}
+
+
+def test_https_to_a_server_of_plain_http_is_not_blamed_on_a_ca(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with pytest.raises(ConnectionError, match="plain http"):
+        register(registry.url.replace("http://", "https://"))

@@ -376,3 +376,75 @@ def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) ->
     with pytest.raises(RuntimeError, match="exists") as refused:
         register(registry.url)
     assert "s3cr3tpw" not in str(refused.value)
+
+
+def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://old/model")
+
+    def update(run: str) -> None:
+        register(
+            registry.url,
+            on_existing_version="update",
+            model_uri=f"gs://{run}/model",
+            source_pipeline_run_id=run,
+            custom_properties={"training_run": run},
+        )
+
+    registry.inject(lambda request: update("run-b"), match="PATCH .*/model_versions/")
+    update("run-a")
+    (version,), (artifact,) = registry.versions(), registry.artifacts()
+    assert (artifact["uri"], artifact["modelSourceId"]) == ("gs://run-a/model", "run-a")
+    assert (values(version)["pipeline_run_id"], values(version)["training_run"]) == ("run-a", "run-a")
+
+
+def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_different_ones(
+    registry: LocalRegistry,
+) -> None:
+    model = registry.add_model("fine-tuned-model")
+    version = registry.add_version(model["id"], "1.0.0", customProperties={"base_model": "old"})
+    for number in range(11):
+        registry.add_artifact(version["id"], uri=f"gs://old/{number}")
+    register(registry.url, on_existing_version="update", model_uri="gs://new/model")
+    assert {artifact["uri"] for artifact in registry.artifacts()} == {"gs://new/model"}
+    assert "base_model" not in values(registry.versions()[0])
+
+
+@pytest.mark.parametrize("own", ["1.0.0", "1.0.1"])
+def test_increment_makes_no_other_version_for_a_run_whose_own_is_archived(registry: LocalRegistry, own: str) -> None:
+    if own == "1.0.1":
+        register(registry.url, source_pipeline_run_id="run-0", model_uri="gs://theirs/model")
+    register(registry.url, on_existing_version="increment")
+    before = len(registry.versions())
+    registry.store.get("version", registry.versions()[-1]["id"]).fields["state"] = "ARCHIVED"
+    with pytest.raises(RuntimeError, match="ARCHIVED"):
+        register(registry.url, on_existing_version="increment")
+    assert len(registry.versions()) == before
+
+
+def test_an_update_whose_answer_stays_lost_is_not_called_undone(registry: LocalRegistry, waits: list[float]) -> None:
+    register(registry.url)
+    registry.inject("error_after", match="PATCH .*/model_versions/", times=100)
+    with pytest.raises(ConnectionError, match=r"the update of .* was done is not known"):
+        register(registry.url, model_description="Changed.")
+
+
+@pytest.mark.parametrize(("status", "body"), [(202, None), (201, b'{"id": "2"}')])
+def test_an_unusual_yes_is_a_yes(
+    registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch, status: int, body: bytes | None
+) -> None:
+    answered = registry.answered
+
+    def unusual(request: Request) -> tuple[int, str, bytes]:
+        _, kind, content = answered(request)
+        return status, kind, body or content
+
+    monkeypatch.setattr(registry, "answered", lambda r: unusual(r) if r.number == 3 else answered(r))
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
+
+
+def test_no_secret_goes_into_any_field(registry: LocalRegistry) -> None:
+    secret = "hf_" + "a1b2c3d4" * 4
+    register(registry.url, source_pipeline_run_name=secret, model_description=f"see {secret}", author=secret)
+    assert secret not in repr((registry.models(), registry.versions(), registry.artifacts()))
