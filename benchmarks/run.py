@@ -186,7 +186,6 @@ def start_rows(folder: Path, with_install: bool) -> Iterator[Row]:
     from shipped import container
 
     install = [*container()["command"][:3], "true"]
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "warm-up")], check=True)
     for what, pod in (("", "warm-up"), ("on a fresh image", "pod"), ("on an image that has the packages", "pod")):
         if not (folder / pod).exists():
             venv.create(folder / pod, with_pip=True)

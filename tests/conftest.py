@@ -14,12 +14,6 @@ SURROUNDINGS = (
 )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "registry: holds for every Model Registry server; runs against MODEL_REGISTRY_URL if that is set"
-    )
-
-
 @pytest.fixture(autouse=True)
 def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's proxies, nor the pod that the tests may run in."""

@@ -10,8 +10,6 @@ the environment.
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import ssl
 import threading
@@ -20,10 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import certificate
 
 
 def claim_volume(name: str, claim: str) -> dict[str, Any]:
@@ -73,28 +68,6 @@ def workflow(name: str, run_name: str = "") -> dict[str, Any]:
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name} | annotations}
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for 127.0.0.1 that is its own CA, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes on loopback")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(address, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    ca_file, key_file = folder / "ca.crt", folder / "tls.key"
-    ca_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return ca_file, key_file
-
-
 class KubernetesApi:
     """The API server, and what it gives to a pod.
 
@@ -117,11 +90,12 @@ class KubernetesApi:
         self.stopping = threading.Event()
         self.account_dir = str(folder)
         self.namespace = namespace
-        ca_file, key_file = certificate(folder)
+        ca_file, server = certificate(folder / "tls")
+        (folder / "ca.crt").write_bytes(Path(ca_file).read_bytes())
         (folder / "token").write_text("pod-token")
         (folder / "namespace").write_text(f"{namespace}\n")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(ca_file, key_file)
+        context.load_cert_chain(*server)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self.server.daemon_threads = True
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
