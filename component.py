@@ -24,7 +24,7 @@ def checked_name(parameter: str, value: str, limit: int) -> str:
     """
     import unicodedata
 
-    name = str(value or "").strip()
+    name = str(value).strip()
     if not name:
         raise ValueError(f"{parameter} is empty: give the model a name and a version. Nothing was sent.")
     if len(name) > limit:
@@ -48,7 +48,7 @@ def check_request(given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: With one sentence that names the argument.
     """
-    request = {name: without_placeholder(value) for name, value in given.items()}
+    request = {name: "" if value is None else without_placeholder(value) for name, value in given.items()}
     # The server stores a version as "<model ID>:<name>" in 255 characters, and an ID has up to ten digits.
     request["model_name"] = checked_name("model_name", request["model_name"], 255)
     request["model_version"] = checked_name("model_version", request["model_version"], 244)
@@ -67,8 +67,8 @@ def check_request(given: dict[str, Any]) -> dict[str, Any]:
             "semantic version such as 1.0.0. Nothing was sent."
         )
     for fact in ("run_id", "run_name", "namespace", "pipeline_name"):
-        request[fact] = str(request[fact] or "").strip()
-    address = str(request["registry_address"] or "").strip()
+        request[fact] = str(request[fact]).strip()
+    address = str(request["registry_address"]).strip()
     request["registry_url"] = registry_base_url(address, port) if address else ""
     request["log_path"] = shared_log_path(request["pvc_mount_path"], request["shared_log_file"])
     custom = request["custom_properties"] or {}
@@ -1756,16 +1756,14 @@ def artifact_fields(registration: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def create_artifact(
-    registry: dict[str, Any], version: dict[str, Any], registration: dict[str, Any]
-) -> tuple[dict[str, Any], bool]:
+def create_artifact(registry: dict[str, Any], version: dict[str, Any], registration: dict[str, Any]) -> dict[str, Any]:
     """Give a version its one model artifact.
 
     The artifact's name is the model's: a version holds one artifact of a name, so of two steps that do this at once one
     gets a conflict. That makes this step the one that decides whose version it is.
 
     Returns:
-        The artifact of the version, and whether this call made it. It may be somebody else's.
+        The artifact of the version. It may be somebody else's, who was faster.
     """
     path = f"/model_versions/{version['id']}/artifacts"
     what = f"the model artifact of version {version['name']!r}"
@@ -1778,13 +1776,13 @@ def create_artifact(
         ours = [artifact for artifact in artifacts if artifact.get("uri") == registration["uri"]]
         return next(reversed(ours or artifacts), None)
 
-    artifact, created = create(registry, path, body, read_back, what)
+    artifact, _ = create(registry, path, body, read_back, what)
     if not artifact:
         raise RuntimeError(
             f"The registry at {registry['url']} refuses {what}: it says that one of this name exists, but shows none. "
             f"{held_text(registry)} Next: look at the artifacts of model version {version['id']}; run this step again."
         )
-    return artifact, created
+    return artifact
 
 
 def is_ours(version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]) -> bool:
@@ -1822,21 +1820,28 @@ def claim_version(
     """
     version, created = find_or_create_version(registry, model, registration, name)
     artifacts = [] if created else list_model_artifacts(registry, version)
-    claim: dict[str, Any] = {"version": version, "artifacts": artifacts, "ours": False}
     if version.get("state") == "ARCHIVED" or not (created or is_ours(version, artifacts, registration)):
-        return claim
-    registry["held"].append(f"its version {name!r} (ID {version['id']})")
-    if not artifacts:
-        artifact, _ = create_artifact(registry, version, registration)
-        claim["artifacts"] = [artifact]
-        if artifact.get("uri") != registration["uri"]:
-            registry["held"].pop()
-            return claim
-    claim["artifacts"] = [found for found in claim["artifacts"] if found.get("uri") == registration["uri"]]
-    if not created:
+        return {"version": version, "artifacts": artifacts, "ours": False}
+    claim = complete_version(registry, version, artifacts, registration)
+    if claim["ours"] and not created:
         bring_up_to_date(registry, version, claim["artifacts"], registration)
-    claim["ours"] = True
     return claim
+
+
+def complete_version(
+    registry: dict[str, Any], version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]
+) -> dict[str, Any]:
+    """Give a version of ours its artifact if it has none.
+
+    Returns:
+        The claim, as `claim_version` returns it; not ours if somebody's artifact came first.
+    """
+    registry["held"].append(f"its version {version['name']!r} (ID {version['id']})")
+    artifacts = artifacts or [create_artifact(registry, version, registration)]
+    own = [artifact for artifact in artifacts if artifact.get("uri") == registration["uri"]]
+    if not own:
+        registry["held"].pop()
+    return {"version": version, "artifacts": own or artifacts, "ours": bool(own)}
 
 
 def merged_properties(present: dict[str, Any], properties: dict[str, float | str]) -> dict[str, Any]:
@@ -1916,11 +1921,14 @@ def next_free_version(registry: dict[str, Any], model: dict[str, Any], registrat
     siblings.sort(key=lambda sibling: sibling[0], reverse=True)
     run_id = registration["properties"].get("pipeline_run_id")
     for _, version in siblings:
-        may_be_ours = not run_id or text_property(version, "pipeline_run_id") == run_id
-        if may_be_ours and is_ours(version, list_model_artifacts(registry, version), registration):
+        if run_id and text_property(version, "pipeline_run_id") != run_id:
+            continue
+        artifacts = list_model_artifacts(registry, version)
+        if is_ours(version, artifacts, registration):
             refuse_archived(registry, version, f"this run's version {version['name']!r} of {model['name']!r}")
-            claim = claim_version(registry, model, registration, version["name"])
+            claim = complete_version(registry, version, artifacts, registration)
             if claim["ours"]:
+                bring_up_to_date(registry, version, claim["artifacts"], registration)
                 return claim
     highest = siblings[0][0] if siblings else 0
     for patch in range(highest + 1, highest + 1001):
@@ -1954,7 +1962,7 @@ def register_model(registry: dict[str, Any], registration: dict[str, Any], on_ex
         outcome = "skipped"
         if on_existing_version == "update":
             outcome = "updated"
-            artifacts = claim["artifacts"] or [create_artifact(registry, claim["version"], registration)[0]]
+            artifacts = claim["artifacts"] or [create_artifact(registry, claim["version"], registration)]
             for _ in range(5):  # another update at the same time would leave its artifact beside our properties
                 bring_up_to_date(registry, claim["version"], artifacts, registration)
                 artifacts = list_model_artifacts(registry, claim["version"])
@@ -2226,6 +2234,7 @@ def append_log_line(path: str, line: str) -> str:
         is_ours,
         text_property,
         claim_version,
+        complete_version,
         merged_properties,
         bring_up_to_date,
         update,

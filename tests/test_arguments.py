@@ -80,6 +80,24 @@ def test_an_address_with_credentials_is_refused_without_repeating_them() -> None
     assert "s3cr3t-word" not in str(refused.value)
 
 
+def test_a_missing_text_counts_as_empty(registry: LocalRegistry) -> None:
+    texts = (
+        "pvc_mount_path",
+        "shared_log_file",
+        "model_description",
+        "author",
+        "source_pipeline_name",
+        "registry_ca_path",
+    )
+    assert register(registry.url, **dict.fromkeys(texts), custom_properties=None) == "1"
+    assert "None" not in repr((registry.models(), registry.versions(), registry.artifacts()))
+    gone = register(
+        registry.url, model_uri=None, input_model=model_artifact(uri="gs://bucket/model"), model_version="2.0"
+    )
+    assert gone == "1"
+    assert registry.artifacts()[-1]["uri"] == "gs://bucket/model"
+
+
 def test_blanks_around_names_are_trimmed(registry: LocalRegistry) -> None:
     register(registry.url, model_name="  digits ", model_version=" 1.0 ")
     assert registry.models()[0]["name"] == "digits"

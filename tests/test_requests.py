@@ -222,6 +222,16 @@ def test_increment_moves_on_when_the_next_patch_is_taken_meanwhile(registry: Loc
     assert len(registry.artifacts(registry.versions()[2])) == 1
 
 
+def test_a_retry_that_increments_asks_only_for_what_it_needs(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
+    register(registry.url, on_existing_version="increment")
+    before = len(registry.requests)
+    register(registry.url, on_existing_version="increment")
+    # The model; 1.0.0 refused, found, and its artifact; the siblings; the artifact of the one that is ours.
+    assert [line.partition("?")[0].split()[0] for line in lines(registry)[before:]] == ["GET", "POST", *["GET"] * 4]
+
+
 def test_a_folding_database_gets_no_registration_under_another_spelling() -> None:
     with LocalRegistry(collation="folding") as registry:
         register(registry.url, model_name="resume")
