@@ -1822,10 +1822,48 @@ def claim_version(
     artifacts = [] if created else list_model_artifacts(registry, version)
     if version.get("state") == "ARCHIVED" or not (created or is_ours(version, artifacts, registration)):
         return {"version": version, "artifacts": artifacts, "ours": False}
+    if created:
+        return complete_version(registry, version, artifacts, registration)
+    return correct_version(registry, version, artifacts, registration)
+
+
+def correct_version(
+    registry: dict[str, Any], version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]
+) -> dict[str, Any]:
+    """Complete and correct a version that an earlier try of this registration made.
+
+    Returns:
+        The claim, as `claim_version` returns it.
+    """
+    registration = with_known_run(registration, version, artifacts)
     claim = complete_version(registry, version, artifacts, registration)
-    if claim["ours"] and not created:
+    if claim["ours"]:
         bring_up_to_date(registry, version, claim["artifacts"], registration)
     return claim
+
+
+def with_known_run(
+    registration: dict[str, Any], version: dict[str, Any], artifacts: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Keep what an earlier try knew of the run and this one does not, say because the cluster did not answer.
+
+    Where the two contradict each other it was another run, of which nothing is kept.
+    """
+    properties, source = registration["properties"], registration["source"]
+    names = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "pipeline_namespace")
+    known = {name: text for name in names if (text := text_property(version, name))}
+    own = next((artifact for artifact in artifacts if artifact.get("uri") == registration["uri"]), {})
+    known_source = {field: text for field, text in own.items() if field.startswith("modelSource") and text}
+    same = [properties.get(name, text) == text for name, text in known.items()]
+    same += [source.get(field, text) == text for field, text in known_source.items() if field != "modelSourceName"]
+    if not all(same):
+        return registration
+    given = {fold_name(name) for name in properties}
+    # Without the run's own name, the source's is at best the pipeline's.
+    given |= {field for field in source if field != "modelSourceName" or "pipeline_run_name" in properties}
+    kept = {name: text for name, text in known.items() if fold_name(name) not in given}
+    kept_source = {field: text for field, text in known_source.items() if field not in given}
+    return {**registration, "properties": kept | properties, "source": source | kept_source}
 
 
 def complete_version(
@@ -1926,9 +1964,8 @@ def next_free_version(registry: dict[str, Any], model: dict[str, Any], registrat
         artifacts = list_model_artifacts(registry, version)
         if is_ours(version, artifacts, registration):
             refuse_archived(registry, version, f"this run's version {version['name']!r} of {model['name']!r}")
-            claim = complete_version(registry, version, artifacts, registration)
+            claim = correct_version(registry, version, artifacts, registration)
             if claim["ours"]:
-                bring_up_to_date(registry, version, claim["artifacts"], registration)
                 return claim
     highest = siblings[0][0] if siblings else 0
     for patch in range(highest + 1, highest + 1001):
@@ -2234,6 +2271,8 @@ def append_log_line(path: str, line: str) -> str:
         is_ours,
         text_property,
         claim_version,
+        correct_version,
+        with_known_run,
         complete_version,
         merged_properties,
         bring_up_to_date,

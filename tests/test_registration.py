@@ -86,6 +86,38 @@ def test_a_rerun_returns_the_same_id_and_doubles_nothing(registry_url: str, run_
     assert len(version["artifacts"]) == 1
 
 
+@pytest.mark.parametrize("policy", ["fail", "increment"])
+@pytest.mark.parametrize("run_id", ["run-1", ""])
+def test_a_retry_keeps_what_it_does_not_know_of_its_run(registry_url: str, run_id: str, policy: str) -> None:
+    name = fresh_name()
+    if policy == "increment":
+        add_version(registry_url, name)
+    register(registry_url, model_name=name, on_existing_version=policy)
+    before = versions_of(registry_url, name)
+    unknown = {"source_pipeline_name": "", "source_pipeline_run_name": "", "source_namespace": ""}
+    register(registry_url, model_name=name, source_pipeline_run_id=run_id, on_existing_version=policy, **unknown)
+    assert versions_of(registry_url, name) == before
+
+
+def test_a_retry_that_knows_the_pipeline_alone_keeps_the_runs_name(registry_url: str) -> None:
+    name = fresh_name()
+    register(registry_url, model_name=name)
+    register(registry_url, model_name=name, source_pipeline_run_name="")
+    (version,) = versions_of(registry_url, name)
+    assert values(version)["pipeline_run_name"] == "train on Monday"
+    assert version["artifacts"][0]["modelSourceName"] == "train on Monday"
+
+
+def test_an_unknown_run_does_not_take_the_name_of_one_that_it_cannot_be(registry_url: str) -> None:
+    name = fresh_name()
+    register(registry_url, model_name=name)
+    register(registry_url, model_name=name, source_pipeline_run_id="", source_namespace="team-b")
+    (version,) = versions_of(registry_url, name)
+    assert "pipeline_run_id" not in values(version)
+    (artifact,) = version["artifacts"]
+    assert (artifact.get("modelSourceId") or "", artifact["modelSourceGroup"]) == ("", "team-b")
+
+
 @pytest.mark.parametrize("awkward", AWKWARD_NAMES)
 def test_models_and_versions_are_found_by_their_exact_name(registry_url: str, awkward: str) -> None:
     unique = fresh_name("x")
