@@ -848,7 +848,8 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
     if not endpoint:
         remarks.append(
             f"The object store's endpoint is unknown, so the model is registered as {location} alone: "
-            "KServe then takes the endpoint from its own storage secret, and the registry's UI shows no bucket."
+            "KServe then takes the endpoint from its own storage secret, and the registry's UI shows no bucket. "
+            f"To name it, pass model_uri={location}?endpoint=<scheme://host:port>&defaultRegion=<region>."
         )
         return location, remarks
     return f"{location}?endpoint={endpoint}" + (f"&defaultRegion={region}" if region else ""), remarks
@@ -1171,9 +1172,10 @@ def locate_model(
     else:
         paths = model_paths(given, artifact, pvc_mount_path, final_model if final_model_exists else "")
         if not paths:
+            place = f"no {final_model!r} in this pod" if pvc_mount_path else "no pvc_mount_path with a final_model"
             raise ValueError(
-                "There is no model to register: no model_uri, no input_model that says where it is, and no "
-                f"{final_model!r} in this pod. Nothing was registered; pass one of them."
+                f"There is no model to register: no model_uri, no input_model that says where it is, and {place}. "
+                "Nothing was registered; pass one of them."
             )
         location, more = (
             volume_location(paths, cluster["mounts"]) if cluster["in_cluster"] else (f"file://{paths[0]}", [])
@@ -2022,10 +2024,12 @@ def version_exists(registry: dict[str, Any], claim: dict[str, Any], registration
     run_name = text_property(version, "pipeline_run_name") or artifact.get("modelSourceName") or ""
     made_by = f"run {run_name or run!r} (ID {run})" if run else "something that left no run ID"
     location = without_credentials(str(artifact.get("uri") or "no location"))[0]
+    own_run = registration["run_id"]
+    this = f"run {own_run}" if own_run else "this step, whose run ID is unknown,"
     text = (
         f"Version {version['name']!r} of {registration['model_name']!r} exists at {registry['url']} (version ID "
-        f"{version['id']}), registered by {made_by} with the model at {location}; this one "
-        f"is at {registration['uri']}. Nothing was changed. Next: set another model_version, or on_existing_version to "
+        f"{version['id']}), registered by {made_by} with the model at {location}; {this} has its model at "
+        f"{registration['uri']}. Nothing was changed. Next: set another model_version, or on_existing_version to "
         '"increment" (take the next free patch version), "update" (replace it) or "skip" (leave it).'
     )
     return RuntimeError(redact_text(text))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from kfp_model_registry import component
 from local_registry import LocalRegistry
 
 SURROUNDINGS = (
@@ -31,9 +32,9 @@ def registry() -> Iterator[LocalRegistry]:
 @pytest.fixture
 def registry_url() -> Iterator[str]:
     """A registry to talk to over HTTP only: MODEL_REGISTRY_URL if set, else an empty one in memory."""
-    given = os.environ.get("MODEL_REGISTRY_URL", "").rstrip("/")
+    given = os.environ.get("MODEL_REGISTRY_URL", "")
     if given:
-        yield given
+        yield component.registry_base_url(given, 8080)
         return
     with LocalRegistry() as running:
         yield running.url

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kfp import local
-from kfp_model_registry import example_pipelines
+from kfp import dsl, local
+from kfp_model_registry import example_pipelines, model_registry
 from local_registry import LocalRegistry
 from registering import values
 
@@ -50,3 +50,14 @@ def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistr
     assert held["pipeline_run_id"] == artifact["modelSourceId"]
     assert held["pipeline_run_name"].startswith("register-finetuned-model-")
     assert "{" + "{" not in str(version), "a placeholder that the local runner leaves counts as empty"
+
+
+def test_a_pipeline_need_not_connect_any_artifact(registry: LocalRegistry, runner: Path) -> None:
+    @dsl.pipeline
+    def register_by_location(address: str) -> str:
+        return model_registry(pvc_mount_path="", registry_address=address, model_uri="gs://models/digits").output
+
+    task = register_by_location(address=registry.url)
+    (model,), (version,), (artifact,) = registry.models(), registry.versions(), registry.artifacts()
+    assert task.output == model["id"]
+    assert (version["name"], artifact["uri"]) == ("1.0.0", "gs://models/digits")

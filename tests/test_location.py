@@ -147,6 +147,7 @@ def test_a_given_s3_uri_without_an_endpoint_stays_as_it_is_and_the_log_says_what
     assert location == "s3://b/k"
     assert len(remarks) == 1
     assert "endpoint is unknown" in remarks[0]
+    assert "pass model_uri=s3://b/k?endpoint=<scheme://host:port>&defaultRegion=<region>" in remarks[0]
 
 
 def test_a_given_path_is_looked_up_like_an_artifact_s() -> None:
@@ -418,6 +419,8 @@ def test_on_the_local_runner_a_path_is_an_absolute_file_uri(what: dict[str, Any]
 def test_no_model_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match=r"There is no model to register: .*'/mnt/data/final_model'"):
         locate()
+    with pytest.raises(ValueError, match="and no pvc_mount_path with a final_model"):
+        locate(mount="")
 
 
 @pytest.mark.parametrize("letter", ["k", "é"])

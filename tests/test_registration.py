@@ -147,6 +147,9 @@ def test_fail_names_the_version_its_run_its_location_and_what_to_do(registry_url
     message = str(refused.value)
     for part in ("'1.0.0'", name, "train on Monday", "run-1", "gs://first/model", registry_url, "on_existing_version"):
         assert part in message
+    assert "run run-2 has its model at s3://models/digits?" in message
+    with pytest.raises(RuntimeError, match="this step, whose run ID is unknown, has its model at s3://models/digits"):
+        register(registry_url, model_name=name, source_pipeline_run_id="")
     (version,) = versions_of(registry_url, name)
     assert values(version)["pipeline_run_id"] == "run-1"
 
