@@ -1,6 +1,4 @@
-"""The fine-tuning pipeline on KFP's local runner, with a genuine results file of lm-eval."""
-
-from __future__ import annotations
+"""Pipelines on KFP's local runner: with a genuine results file of lm-eval, and without any artifact."""
 
 from collections.abc import Iterator
 from pathlib import Path
