@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,8 @@ from kfp_model_registry import example_pipelines
 from local_registry import LocalRegistry, plain_properties
 
 SCRIPT = Path(example_pipelines.__file__)
+README = Path(__file__).parent.parent / "README.md"
+README_PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 PIPELINES = ["train_and_register", "register_finetuned_model"]
 
 
@@ -40,6 +44,22 @@ def run_script(folder: Path, **environment: str) -> subprocess.CompletedProcess[
         text=True,
         check=False,
     )
+
+
+def test_the_readme_shows_the_fine_tuning_pipeline_as_it_is() -> None:
+    (shown,) = [block for block in README_PYTHON if "model = dsl.importer(" in block]
+    statements = [ast.dump(node) for node in ast.walk(ast.parse(SCRIPT.read_text(encoding="utf-8")))]
+    assert [ast.unparse(node) for node in ast.parse(shown).body if ast.dump(node) not in statements] == []
+
+
+def test_the_readmes_whole_pipeline_compiles(tmp_path: Path) -> None:
+    (shown,) = [block for block in README_PYTHON if "@dsl.pipeline" in block]
+    source = tmp_path / "pipeline.py"
+    source.write_text(shown, encoding="utf-8")
+    pipeline = runpy.run_path(str(source))["register_digits"]
+    compiler.Compiler().compile(pipeline, str(tmp_path / "pipeline.yaml"))
+    specification = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text(encoding="utf-8")))
+    assert list(specification["root"]["dag"]["tasks"]) == ["model-registry"]
 
 
 @pytest.mark.parametrize("name", PIPELINES)
