@@ -1406,8 +1406,8 @@ def open_session(
 
     The client is async, a registration is one step after the other: each request drives one private event loop. The
     session is given to the client ready-made, because its own one waits 300 s and follows redirects, which turns a POST
-    into a GET. Its TLS context, which always verifies, already trusts what the system trusts: loading that once more
-    costs more than a request.
+    into a GET. Its TLS context always verifies. Reading all CAs of the system costs as much as a request, so where
+    other bundles are given, it is done only if these do not vouch for the server.
 
     Args:
         url: The server's base URL.
@@ -1431,11 +1431,12 @@ def open_session(
     from mr_openapi import ApiClient, Configuration
 
     loop = asyncio.new_event_loop()
-    client = ApiClient(Configuration(host=url))
+    client = ApiClient(Configuration(host=url, ssl_ca_cert=bundles[0] if bundles else None))
+    trusts_system = not bundles
     client.user_agent = "kfp-model-registry-component"
     for name, value in headers.items():
         client.set_default_header(name, value)
-    for bundle in bundles:
+    for bundle in bundles[1:]:
         client.rest_client.ssl_context.load_verify_locations(cafile=bundle)
     patience = aiohttp.ClientTimeout(total=35, sock_connect=5, sock_read=30)
 
@@ -1468,12 +1469,17 @@ def open_session(
         return {"status": response.status, "document": document, "text": text, "headers": response.getheaders()}
 
     def send(method: str, path: str, query: list[tuple[str, str]], body: Any = None) -> dict[str, Any]:
+        nonlocal trusts_system
         try:
             return loop.run_until_complete(exchange(method, path, query, body))
-        except aiohttp.ClientSSLError as error:
-            reason = getattr(getattr(error, "certificate_error", None), "verify_message", "") or str(error)
-            # Only a certificate is a matter of trust; the server may also be restarting, or speak plain http.
-            failure = "tls" if isinstance(error, aiohttp.ClientConnectorCertificateError) else "connection"
+        except aiohttp.ClientConnectorCertificateError as error:
+            if not trusts_system:
+                client.rest_client.ssl_context.load_default_certs()
+                trusts_system = True
+                return send(method, path, query, body)
+            failure, reason = "tls", getattr(error.certificate_error, "verify_message", "") or str(error)
+        except aiohttp.ClientSSLError as error:  # no matter of trust: the server may restart, or speak plain http
+            failure, reason = "connection", str(error)
             if "WRONG_VERSION_NUMBER" in reason:
                 reason = f"{reason}; the server seems to speak plain http: write http://…"
         except TimeoutError:
