@@ -156,8 +156,8 @@ def redact_pairs(text: str) -> str:
     pair_shape = re.compile(
         r"(?<![\w.-])(?P<option>--)?"
         r"(?P<key>[\w.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth|cookie|dsn|sig)[\w.-]{0,60})"
-        r"""(?:\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))"""
-        r"""(?P<value>(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*)""",
+        r"""(?:\\?["']?\]?\s{0,3}(?:=>|[:=])\s{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))"""
+        r"""(?P<value>(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*)""",
         re.IGNORECASE,
     )
     done, position = "", 0
@@ -188,6 +188,7 @@ def redact_text(text: str) -> str:
         r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
         r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}",
         r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))",
+        r"(?<=https://)[A-Za-z0-9_.~-]{20,}(?=@)",
     )
     for shape in shapes:
         text = re.sub(shape, "[REDACTED]", text, flags=re.DOTALL)
@@ -509,6 +510,8 @@ def read_results(path: str) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"The evaluation results could not be read ({reason}): only their location is recorded."]
     if not remarks and not as_dict(members.get("results")) and not as_dict(members.get("groups")):
         return {}, ["The evaluation results hold no lm-eval scores: only their location is recorded."]
+    if not remarks and not task_scores(members):
+        remarks.append("The evaluation results hold no score of a task or group: none is recorded.")
     return members, remarks
 
 
@@ -580,7 +583,7 @@ def best_score(results: dict[str, Any]) -> tuple[str, float] | None:
         if score is None or not 0 <= score <= 1 or metric.endswith("_stderr") or not re.search(accuracy_like, metric):
             continue
         if task not in subtasks and higher_is_better(task, metric, results) and (best is None or score > best[1]):
-            best = property_name("eval", f"{task}_{key}"), score
+            best = property_name("eval", redact_text(f"{task}_{key}")), score
     return best
 
 
@@ -609,7 +612,7 @@ def task_counts(results: dict[str, Any]) -> list[tuple[str, Any]]:
         counts.append((f"{task}_samples", counted.get("effective")))
         if counted.get("original") != counted.get("effective"):
             counts.append((f"{task}_samples_available", counted.get("original")))
-    return [(key, count) for key, count in counts if score_of(count) is not None]
+    return [(key, number) for key, count in counts if (number := score_of(count)) is not None]
 
 
 def evaluation_properties(
@@ -1447,7 +1450,10 @@ def open_session(
         target = urlsplit(url)
         is_direct = target.scheme == "http" and may_carry_token(url)
         proxies = {} if is_direct or proxy_bypass(target.hostname or "") else getproxies()
-        return aiohttp.ClientSession(connector=connector, proxy=proxies.get(target.scheme))
+        proxy = proxies.get(target.scheme)
+        if proxy and "://" not in proxy:  # as curl and requests take it
+            proxy = f"http://{proxy}"
+        return aiohttp.ClientSession(connector=connector, proxy=proxy)
 
     pool = loop.run_until_complete(open_pool())
     client.rest_client.pool_manager = types.SimpleNamespace(
@@ -2011,7 +2017,8 @@ def register_model(registry: dict[str, Any], registration: dict[str, Any], on_ex
             for _ in range(5):  # another update at the same time would leave its artifact beside our properties
                 bring_up_to_date(registry, claim["version"], artifacts, registration)
                 artifacts = list_model_artifacts(registry, claim["version"])
-                if all(artifact.get("uri") == registration["uri"] for artifact in artifacts):
+                fields = {name: value for name, value in artifact_fields(registration).items() if value}
+                if all(artifact.get(name) == fields[name] for artifact in artifacts for name in fields):
                     break
             claim["artifacts"] = artifacts
     return {

@@ -217,6 +217,14 @@ def test_a_proxy_of_the_environment_does_not_see_requests_in_clear(
         assert proxy.requests == []
 
 
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_proxy_is_used_for_names_outside_as_the_environment_writes_it(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("http_proxy", scheme + registry.url.removeprefix("http://"))
+    assert register("http://registry.example") == "1"
+
+
 def test_an_address_where_nobody_listens_is_an_error_with_address_and_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     with LocalRegistry() as registry:

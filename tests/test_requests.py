@@ -388,7 +388,8 @@ def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) ->
     assert "s3cr3tpw" not in str(refused.value)
 
 
-def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalRegistry) -> None:
+@pytest.mark.parametrize("location", ["gs://{run}/model", "gs://shared/model"])
+def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalRegistry, location: str) -> None:
     model = registry.add_model("fine-tuned-model")
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://old/model")
 
@@ -396,7 +397,7 @@ def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalReg
         register(
             registry.url,
             on_existing_version="update",
-            model_uri=f"gs://{run}/model",
+            model_uri=location.format(run=run),
             source_pipeline_run_id=run,
             custom_properties={"training_run": run},
         )
@@ -404,7 +405,7 @@ def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalReg
     registry.inject(lambda request: update("run-b"), match="PATCH .*/model_versions/")
     update("run-a")
     (version,), (artifact,) = registry.versions(), registry.artifacts()
-    assert (artifact["uri"], artifact["modelSourceId"]) == ("gs://run-a/model", "run-a")
+    assert (artifact["uri"], artifact["modelSourceId"]) == (location.format(run="run-a"), "run-a")
     assert (values(version)["pipeline_run_id"], values(version)["training_run"]) == ("run-a", "run-a")
 
 

@@ -234,6 +234,22 @@ def test_the_best_score_follows_the_declared_direction(results: dict[str, Any], 
     assert found == (best or (None, None))
 
 
+@pytest.mark.parametrize("results", [{"accuracy": 0.9}, {"t": 0.5}, {"t": {"alias": "t"}}])
+def test_results_without_a_score_are_said_to_have_none(results: dict[str, Any], tmp_path: Path) -> None:
+    members, remarks = component.read_results(written(tmp_path / "r.json", {"results": results, "git_hash": "abc"}))
+    assert remarks == ["The evaluation results hold no score of a task or group: none is recorded."]
+    assert component.evaluation_properties({}, members, "")[0] == {"eval_harness_git_hash": "abc"}
+
+
+def test_counts_are_numbers_whatever_they_are_written_as() -> None:
+    results = {"n-shot": {"t": "5"}, "n-samples": {"t": {"original": "100", "effective": 10}}}
+    assert component.evaluation_properties({}, results, "")[0] == {
+        "eval_t_num_fewshot": 5.0,
+        "eval_t_samples": 10.0,
+        "eval_t_samples_available": 100.0,
+    }
+
+
 @pytest.mark.parametrize(
     "value", [None, 1, "x", [], [1], {"a": None}, {"a": [1]}, {"a": {"b": {"c": 1}}}, {"a": "N/A"}]
 )

@@ -169,6 +169,10 @@ def test_a_text_that_is_none_stays(text: str) -> None:
         ("--hf_token=abc123 --lr 3", "--hf_token=[REDACTED] --lr 3"),
         ("https://host/x?token=abc&lr=1", "https://host/x?token=[REDACTED]&lr=1"),
         ("Authorization: Bearer abc.def", "Authorization: [REDACTED]"),
+        ("authorization: token abc.def", "authorization: [REDACTED]"),
+        (f"git clone https://{A34}@host/x", "git clone https://[REDACTED]@host/x"),
+        ("""os.environ["HF_TOKEN"] = "abc def" """, """os.environ["HF_TOKEN"] = "[REDACTED]" """),
+        ("""{"password" => "abc def"}""", """{"password" => "[REDACTED]"}"""),
         (f"sent Bearer {A34} to", "sent Bearer [REDACTED] to"),
         ("authors: api_key=abc", "authors: api_key=[REDACTED]"),
         (f"{PEM} and {PEM}", "[REDACTED] and [REDACTED]"),
@@ -184,6 +188,13 @@ def test_a_secret_in_a_command_line_is_hidden() -> None:
     assert component.training_properties(metadata)[0] == {
         "training_args": '["--hf-token", "[REDACTED]", "--lr", "0.1"]',
     }
+
+
+def test_the_best_metric_names_a_property_that_exists_and_no_secret() -> None:
+    results = {"results": {f"hf_{A34}": {"acc,none": 0.5}}}
+    properties, _ = component.evaluation_properties({}, results, "")
+    assert properties[str(properties["eval_best_metric"])] == 0.5
+    assert A34 not in str(properties)
 
 
 @pytest.mark.parametrize("place", ["key", "nested key", "value", "bad custom name", "file"])
