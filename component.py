@@ -1402,6 +1402,22 @@ def trusted_authorities(
     return bundles
 
 
+def proxy_url(url: str) -> str:
+    """Find the environment's proxy for a server, "" for none.
+
+    A proxy could read a token that goes in clear, and an in-cluster name is not for it anyway.
+    """
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies, proxy_bypass
+
+    target = urlsplit(url)
+    is_direct = target.scheme == "http" and may_carry_token(url)
+    if is_direct or proxy_bypass(target.hostname or ""):
+        return ""
+    proxy = getproxies().get(target.scheme, "")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy  # as curl takes it
+
+
 def open_session(
     url: str, headers: dict[str, str], bundles: list[str]
 ) -> tuple[Callable[..., dict[str, Any]], Callable[[], None]]:
@@ -1426,8 +1442,6 @@ def open_session(
     import functools
     import json
     import types
-    from urllib.parse import urlsplit
-    from urllib.request import getproxies, proxy_bypass
 
     import aiohttp
     import yarl
@@ -1441,19 +1455,14 @@ def open_session(
         client.set_default_header(name, value)
     for bundle in bundles[1:]:
         client.rest_client.ssl_context.load_verify_locations(cafile=bundle)
+    proxy = proxy_url(url)
+    by_proxy = f", through the proxy {proxy}" if proxy else ""
     patience = aiohttp.ClientTimeout(total=35, sock_connect=5, sock_read=30)
 
     async def open_pool() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=1, ssl=client.rest_client.ssl_context)
-        # A proxy could read a token that goes in clear; an in-cluster name is not for it anyway.
-        # And no `trust_env`, which would send passwords of ~/.netrc, too.
-        target = urlsplit(url)
-        is_direct = target.scheme == "http" and may_carry_token(url)
-        proxies = {} if is_direct or proxy_bypass(target.hostname or "") else getproxies()
-        proxy = proxies.get(target.scheme)
-        if proxy and "://" not in proxy:  # as curl and requests take it
-            proxy = f"http://{proxy}"
-        return aiohttp.ClientSession(connector=connector, proxy=proxy)
+        # No `trust_env`, which would send passwords of ~/.netrc, too.
+        return aiohttp.ClientSession(connector=connector, proxy=proxy or None)
 
     pool = loop.run_until_complete(open_pool())
     client.rest_client.pool_manager = types.SimpleNamespace(
@@ -1492,7 +1501,7 @@ def open_session(
             failure, reason = "timeout", "no answer in time (5 s to connect, 30 s to answer)"
         except (aiohttp.ClientError, OSError) as error:
             failure, reason = "connection", str(getattr(error, "os_error", error)) or type(error).__name__
-        return {"status": 0, "failure": failure, "document": None, "text": reason, "headers": {}}
+        return {"status": 0, "failure": failure, "document": None, "text": reason + by_proxy, "headers": {}}
 
     def close() -> None:
         loop.run_until_complete(client.close())
@@ -2266,6 +2275,7 @@ def append_log_line(path: str, line: str) -> str:
         bearer_token,
         request_headers,
         trusted_authorities,
+        proxy_url,
         open_session,
         is_unknown_path,
         settles,
