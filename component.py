@@ -1813,16 +1813,17 @@ def is_ours(version: dict[str, Any], artifacts: list[dict[str, Any]], registrati
 
     It is if it carries this run's ID and its artifact has our URI or is missing. Without a run ID the URI alone
     decides; a version without an artifact is then ours only if no run claims it. Two models of one run under one name
-    and version are not each other's retry.
+    and version are not each other's retry. Of several artifacts, which others made, the newest counts: KServe takes it.
     """
     run_id = registration["run_id"]
     version_run = text_property(version, "pipeline_run_id")
-    has_our_uri = any(artifact.get("uri") == registration["uri"] for artifact in artifacts)
+    newest = artifacts[-1] if artifacts else {}
+    has_our_uri = newest.get("uri") == registration["uri"]
     if not run_id:
         return has_our_uri or (not artifacts and not version_run)
     # A long or secret-like ID is stored cut or redacted: what was written is what is compared.
     is_our_run = version_run == registration["properties"].get("pipeline_run_id", run_id)
-    is_our_run = is_our_run or run_id in [artifact.get("modelSourceId") for artifact in artifacts]
+    is_our_run = is_our_run or newest.get("modelSourceId") == run_id
     return is_our_run and (has_our_uri or not artifacts)
 
 
@@ -1957,6 +1958,33 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
     registry["held"].append(f"the update of {what}")
 
 
+def replace_version(
+    registry: dict[str, Any], version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Make somebody else's version this registration's: all its model artifacts, oldest first, then the version.
+
+    Another update at the same time could leave its artifact beside our properties, so what came of it is read back.
+
+    Returns:
+        The version's model artifacts.
+
+    Raises:
+        RuntimeError: Other updates came in between five times in a row.
+    """
+    fields = {name: value for name, value in artifact_fields(registration).items() if value}
+    artifacts = artifacts or [create_artifact(registry, version, registration)]
+    for _ in range(5):
+        bring_up_to_date(registry, version, artifacts, registration)
+        artifacts = list_model_artifacts(registry, version)
+        if all(artifact.get(name) == fields[name] for artifact in artifacts for name in fields):
+            return artifacts
+    raise RuntimeError(
+        f"Version {version['name']!r} of {registration['model_name']!r} at {registry['url']} (version ID "
+        f"{version['id']}) is being updated by others, too: five times its model artifact was theirs again. "
+        f"{held_text(registry)} Next: see who else updates this version, then run this step again."
+    )
+
+
 def semantic_version(name: str) -> tuple[str, int] | None:
     """Split a semantic version (semver.org 2.0, perhaps with a `v`) into what is before the patch, and the patch."""
     import re
@@ -2022,14 +2050,7 @@ def register_model(registry: dict[str, Any], registration: dict[str, Any], on_ex
         outcome = "skipped"
         if on_existing_version == "update":
             outcome = "updated"
-            artifacts = claim["artifacts"] or [create_artifact(registry, claim["version"], registration)]
-            for _ in range(5):  # another update at the same time would leave its artifact beside our properties
-                bring_up_to_date(registry, claim["version"], artifacts, registration)
-                artifacts = list_model_artifacts(registry, claim["version"])
-                fields = {name: value for name, value in artifact_fields(registration).items() if value}
-                if all(artifact.get(name) == fields[name] for artifact in artifacts for name in fields):
-                    break
-            claim["artifacts"] = artifacts
+            claim["artifacts"] = replace_version(registry, claim["version"], claim["artifacts"], registration)
     return {
         "model_id": str(model["id"]),
         "version_id": str(claim["version"]["id"]),
@@ -2304,6 +2325,7 @@ def append_log_line(path: str, line: str) -> str:
         merged_properties,
         bring_up_to_date,
         update,
+        replace_version,
         semantic_version,
         next_free_version,
         register_model,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from kfp_model_registry import component
 from local_registry import LocalRegistry, Request
-from registering import register, text, values
+from registering import call, register, text, values
 
 FAULTS = "drop_before", "drop_after", "error_after", 500, 502, 503, 504, 429
 
@@ -419,6 +419,49 @@ def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_differ
     register(registry.url, on_existing_version="update", model_uri="gs://new/model")
     assert {artifact["uri"] for artifact in registry.artifacts()} == {"gs://new/model"}
     assert "base_model" not in values(registry.versions()[0])
+
+
+def test_an_update_that_others_undo_each_time_is_an_error(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    version = registry.add_version(model["id"], "1.0.0")
+    artifact = registry.add_artifact(version["id"], uri="gs://old/model")
+    theirs = {"uri": "gs://theirs/model", "artifactType": "model-artifact", "state": "LIVE"}
+
+    def undo(request: Request) -> None:
+        call(registry.url, "PATCH", f"/model_artifacts/{artifact['id']}", theirs)
+
+    registry.inject(undo, match="GET .*/artifacts", times=100)
+    with pytest.raises(RuntimeError, match=r"updated by others, too.* Next: see who else") as error:
+        register(registry.url, on_existing_version="update")
+    assert "\n" not in str(error.value)
+    assert registry.artifacts()[0]["uri"] == "gs://theirs/model"
+
+
+@pytest.mark.parametrize("policy", ["fail", "update"])
+def test_an_own_version_with_somebodys_newer_artifact_is_not_called_registered(
+    registry: LocalRegistry, policy: str
+) -> None:
+    register(registry.url)
+    registry.add_artifact(registry.versions()[0]["id"], uri="gs://theirs/model")
+    if policy == "fail":
+        with pytest.raises(RuntimeError, match=r"exists.*gs://theirs/model"):
+            register(registry.url)
+    else:
+        register(registry.url, on_existing_version="update")
+        uris = {artifact["uri"] for artifact in registry.artifacts()}
+        assert uris == {"s3://models/digits?endpoint=http://minio:9000&defaultRegion=eu"}
+
+
+def test_a_retry_of_an_update_that_died_between_two_artifacts_updates_both(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    version = registry.add_version(model["id"], "1.0.0")
+    for number in range(2):
+        registry.add_artifact(version["id"], uri=f"gs://old/{number}")
+    registry.inject(400, match="PATCH .*/model_artifacts/2")
+    with pytest.raises(RuntimeError, match="status 400"):
+        register(registry.url, on_existing_version="update", model_uri="gs://new/model")
+    register(registry.url, on_existing_version="update", model_uri="gs://new/model")
+    assert {artifact["uri"] for artifact in registry.artifacts()} == {"gs://new/model"}
 
 
 @pytest.mark.parametrize("own", ["1.0.0", "1.0.1"])
