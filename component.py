@@ -1871,7 +1871,8 @@ def with_known_run(
 ) -> dict[str, Any]:
     """Keep what an earlier try knew of the run and this one does not, say because the cluster did not answer.
 
-    Where the two contradict each other it was another run, of which nothing is kept.
+    Only of a run that the version carries for certain: this one, or an unknown one that the artifact names as well. A
+    version that contradicts what is known is another run's, say because an update stopped half-way.
     """
     properties, source = registration["properties"], registration["source"]
     names = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "pipeline_namespace")
@@ -1880,7 +1881,8 @@ def with_known_run(
     known_source = {field: text for field, text in own.items() if field.startswith("modelSource") and text}
     same = [properties.get(name, text) == text for name, text in known.items()]
     same += [source.get(field, text) == text for field, text in known_source.items() if field != "modelSourceName"]
-    if not all(same):
+    run_id = properties.get("pipeline_run_id") or own.get("modelSourceId")
+    if not run_id or known.get("pipeline_run_id") != run_id or not all(same):
         return registration
     given = {fold_name(name) for name in properties}
     # Without the run's own name, the source's is at best the pipeline's.

@@ -464,6 +464,23 @@ def test_a_retry_of_an_update_that_died_between_two_artifacts_updates_both(regis
     assert {artifact["uri"] for artifact in registry.artifacts()} == {"gs://new/model"}
 
 
+@pytest.mark.parametrize("their_run", ["run-0", ""])
+@pytest.mark.parametrize("run_id", ["run-1", ""])
+def test_a_retry_of_an_update_that_died_half_way_keeps_nothing_of_the_other_run(
+    registry: LocalRegistry, run_id: str, their_run: str
+) -> None:
+    register(registry.url, model_uri="gs://old/model", source_pipeline_run_id=their_run)
+    ours = {"source_pipeline_run_id": run_id, "source_pipeline_run_name": "", "source_pipeline_name": ""}
+    registry.inject(400, match="PATCH .*/model_versions/")
+    with pytest.raises(RuntimeError, match="status 400"):
+        register(registry.url, on_existing_version="update", model_uri="gs://new/model", **ours)
+    register(registry.url, on_existing_version="update", model_uri="gs://new/model", **ours)
+    (version,), (artifact,) = registry.versions(), registry.artifacts()
+    known = {"pipeline_run_id": run_id} if run_id else {}
+    assert values(version) == {**known, "pipeline_namespace": "team-a"}
+    assert (artifact.get("modelSourceId", ""), artifact.get("modelSourceName", "")) == (run_id, "")
+
+
 @pytest.mark.parametrize("own", ["1.0.0", "1.0.1"])
 def test_increment_makes_no_other_version_for_a_run_whose_own_is_archived(registry: LocalRegistry, own: str) -> None:
     if own == "1.0.1":
