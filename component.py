@@ -656,7 +656,11 @@ def evaluation_properties(
         holders = [
             name for name, value in properties.items() if value == best[1] and numbered.fullmatch(fold_name(name))
         ]
-        properties["eval_best_metric"] = holders[0] if holders else best[0]
+        holder = holders[0] if holders else best[0]
+        properties["eval_best_metric"] = holder
+        # A version has room for so many properties: what this one names must not be left out for others.
+        foremost = [name for name in ("eval_best_metric", "eval_best_score", holder) if name in properties]
+        properties = {name: properties[name] for name in foremost} | properties
     return properties, remarks + count_remark("Evaluation scores without a number, left out", without_number)
 
 
@@ -852,7 +856,7 @@ def s3_location(uri: str, params: dict[str, str]) -> tuple[str, list[str]]:
         remarks.append(
             f"The object store's endpoint is unknown, so the model is registered as {location} alone: "
             "KServe then takes the endpoint from its own storage secret, and the registry's UI shows no bucket. "
-            f"To name it, pass model_uri={location}?endpoint=<scheme://host:port>&defaultRegion=<region>."
+            "To name it, pass model_uri=s3://<bucket>/<key>?endpoint=<scheme://host:port>&defaultRegion=<region>."
         )
         return location, remarks
     return f"{location}?endpoint={endpoint}" + (f"&defaultRegion={region}" if region else ""), remarks
@@ -1171,7 +1175,8 @@ def locate_model(
     elif uri_scheme(uri) or given.lower().startswith("file://"):
         location, more = uri, []
     elif given and not given.startswith("/"):
-        raise ValueError(f"model_uri {given!r} is neither a URI nor an absolute path. Nothing was registered.")
+        shown = redact_text(given.rpartition("@")[2])
+        raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was registered.")
     else:
         paths = model_paths(given, artifact, pvc_mount_path, final_model if final_model_exists else "")
         if not paths:
@@ -1182,6 +1187,11 @@ def locate_model(
             )
         location, more = (
             volume_location(paths, cluster["mounts"]) if cluster["in_cluster"] else (f"file://{paths[0]}", [])
+        )
+    if stored_text(location, len(location)) != location:
+        raise ValueError(
+            f"The model's URI {location[:100]!r} holds a character that no registry stores. Nothing was registered; "
+            "store the model under another name."
         )
     size = len(location.encode())
     if size > 2600:  # the most that PostgreSQL's index takes (measured)
@@ -1226,7 +1236,7 @@ def model_source(provenance: dict[str, str]) -> dict[str, str]:
         "modelSourceId": provenance["run_id"],
         "modelSourceName": redact_text(provenance["run_name"] or provenance["pipeline_name"]),
     }
-    return {field: value for field, value in source.items() if value}
+    return {field: stored_text(value) for field, value in source.items() if value}
 
 
 def run_properties(provenance: dict[str, str], base_model: str) -> dict[str, str]:
@@ -1823,7 +1833,7 @@ def is_ours(version: dict[str, Any], artifacts: list[dict[str, Any]], registrati
         return has_our_uri or (not artifacts and not version_run)
     # A long or secret-like ID is stored cut or redacted: what was written is what is compared.
     is_our_run = version_run == registration["properties"].get("pipeline_run_id", run_id)
-    is_our_run = is_our_run or newest.get("modelSourceId") == run_id
+    is_our_run = is_our_run or newest.get("modelSourceId") == registration["source"].get("modelSourceId", run_id)
     return is_our_run and (has_our_uri or not artifacts)
 
 
@@ -2455,8 +2465,8 @@ def model_registry(
         "description": stored_text(redact_text(request["model_description"])),
         "author": stored_text(redact_text(request["author"]), 255),
         "uri": location,
-        "format_name": request["model_format_name"],
-        "format_version": request["model_format_version"],
+        "format_name": stored_text(redact_text(request["model_format_name"])),
+        "format_version": stored_text(redact_text(request["model_format_version"])),
         "source": model_source(provenance),
         "run_id": provenance["run_id"],
         "properties": properties,

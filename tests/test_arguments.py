@@ -23,6 +23,7 @@ from registering import register
         ({"model_name": "{{$.pipeline_job_name}}"}, "model_name is empty"),
         ({"model_name": "x" * 256}, "has 256 characters, the registry keeps 255"),
         ({"model_name": "two\nlines"}, "holds control characters"),
+        ({"model_name": "two\u2028lines"}, "holds control characters"),
         ({"model_name": "nul\0"}, "holds control characters"),
         ({"model_name": "half \ud800"}, "holds control characters"),
         ({"model_version": "  "}, "model_version is empty"),
@@ -46,8 +47,11 @@ from registering import register
         ({"registry_address": "https://registry/?a=b"}, "is no server address"),
         ({"registry_address": "https://registry/#top"}, "is no server address"),
         ({"registry_address": "[fd00::zz]"}, "is no server address"),
+        ({"registry_address": "http://ada@registry"}, "is no server address"),
         ({"registry_address": "a..b"}, "is no server address"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "/etc/passwd"}, "leaves pvc_mount_path='/tmp'"),
+        ({"pvc_mount_path": "/tmp", "shared_log_file": "/tmp/log.txt"}, "leaves pvc_mount_path"),
+        ({"pvc_mount_path": "/tmp", "shared_log_file": "log\0.txt"}, "leaves pvc_mount_path"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../../etc/passwd"}, "leaves pvc_mount_path"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../b"}, "leaves pvc_mount_path"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "."}, "leaves pvc_mount_path"),
@@ -99,9 +103,27 @@ def test_a_missing_text_counts_as_empty(registry: LocalRegistry) -> None:
 
 
 def test_blanks_around_names_are_trimmed(registry: LocalRegistry) -> None:
-    register(registry.url, model_name="  digits ", model_version=" 1.0 ")
+    register(registry.url, model_name="  digits ", model_version=" 1.0 ", source_pipeline_run_id=" run-1\n")
     assert registry.models()[0]["name"] == "digits"
     assert registry.versions()[0]["name"] == "1.0"
+    assert registry.artifacts()[0]["modelSourceId"] == "run-1"
+
+
+def test_a_placeholder_that_nobody_filled_in_is_published_nowhere(registry: LocalRegistry) -> None:
+    unfilled = "{{$.pipeline_job_uuid}}"
+    register(registry.url, author=unfilled, source_pipeline_run_id=unfilled, custom_properties={"run": unfilled})
+    assert "{{" not in repr((registry.models(), registry.versions(), registry.artifacts()))
+
+
+def test_texts_that_no_registry_stores_cost_a_character_and_no_registration(registry: LocalRegistry) -> None:
+    texts = ("author", "model_description", "model_format_name", "model_format_version")
+    runs = ("source_pipeline_name", "source_pipeline_run_id", "source_pipeline_run_name", "source_namespace")
+    for _ in range(2):
+        register(registry.url, **{name: f"{name} \0 \ud800" for name in (*texts, *runs)})
+    (version,), (artifact,) = registry.versions(), registry.artifacts()
+    assert version["author"] == "author \N{REPLACEMENT CHARACTER} ?"
+    assert artifact["modelFormatName"] == "model_format_name \N{REPLACEMENT CHARACTER} ?"
+    assert artifact["modelSourceId"] == "source_pipeline_run_id \N{REPLACEMENT CHARACTER} ?"
 
 
 @pytest.mark.parametrize("address", ["", "   ", "{{$.inputs.parameters['address']}}"])

@@ -147,7 +147,7 @@ def test_a_given_s3_uri_without_an_endpoint_stays_as_it_is_and_the_log_says_what
     assert location == "s3://b/k"
     assert len(remarks) == 1
     assert "endpoint is unknown" in remarks[0]
-    assert "pass model_uri=s3://b/k?endpoint=<scheme://host:port>&defaultRegion=<region>" in remarks[0]
+    assert "pass model_uri=s3://<bucket>/<key>?endpoint=<scheme://host:port>&defaultRegion=<region>" in remarks[0]
 
 
 def test_a_given_path_is_looked_up_like_an_artifact_s() -> None:
@@ -186,6 +186,7 @@ def test_other_stores_uris_stay_as_they_are(uri: str) -> None:
         (MINIO, "endpoint=https://m:9000&defaultRegion=r"),
         ({**MINIO, "disableSSL": "true"}, "endpoint=http://m:9000&defaultRegion=r"),
         ({**MINIO, "disableSSL": "True"}, "endpoint=http://m:9000&defaultRegion=r"),
+        ({**MINIO, "disableSSL": "T"}, "endpoint=http://m:9000&defaultRegion=r"),
         ({**MINIO, "disableSSL": True}, "endpoint=http://m:9000&defaultRegion=r"),
         ({**MINIO, "disableSSL": "false"}, "endpoint=https://m:9000&defaultRegion=r"),
         ({**MINIO, "disableSSL": ""}, "endpoint=https://m:9000&defaultRegion=r"),
@@ -291,7 +292,7 @@ def test_a_key_that_a_uri_cannot_express_is_registered_with_a_warning(key: str) 
     assert [repr(key) in remark and "cannot express" in remark for remark in remarks] == [True]
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60))
 @example("a b%2F;é")
 @example("x?endpoint=y")
 def test_kserve_reads_back_every_key_that_was_not_warned_of(key: str) -> None:
@@ -421,6 +422,19 @@ def test_no_model_at_all_is_refused() -> None:
         locate()
     with pytest.raises(ValueError, match="and no pvc_mount_path with a final_model"):
         locate(mount="")
+
+
+@pytest.mark.parametrize("uri", ["me:hunter2@host/model", "b/k?sig=hunter2"])
+def test_what_is_no_uri_is_refused_without_its_credentials(uri: str) -> None:
+    with pytest.raises(ValueError, match="neither a URI nor an absolute path") as refused:
+        locate(model_uri=uri)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_a_uri_that_no_registry_stores_is_refused(character: str) -> None:
+    with pytest.raises(ValueError, match="holds a character that no registry stores"):
+        locate(model_uri=f"gs://b/{character}k")
 
 
 @pytest.mark.parametrize("letter", ["k", "é"])

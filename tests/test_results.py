@@ -202,6 +202,7 @@ def test_the_flat_form_of_lm_eval_0_3(tmp_path: Path) -> None:
     [
         ({"results": {"a": {"acc,none": 0.5}, "b": {"acc,none": 0.75}}}, ("eval_b_acc", 0.75)),
         ({"results": {"a": {"acc,none": "0.5"}}}, ("eval_a_acc", 0.5)),
+        ({"results": {"a": {"acc,none": 0.5}, "b": {"acc,none": 0.5}}}, ("eval_a_acc", 0.5)),
         ({"results": {"a": {"acc,none": "N/A", "acc_norm,none": 0.25}}}, ("eval_a_acc_norm", 0.25)),
         ({"results": {"a": {"acc,none": math.nan, "exact_match,x": 0.25}}}, ("eval_a_exact_match_x", 0.25)),
         ({"results": {"a": {"acc,none": 0.5, "acc_stderr,none": 0.9}}}, ("eval_a_acc", 0.5)),
@@ -239,6 +240,21 @@ def test_results_without_a_score_are_said_to_have_none(results: dict[str, Any], 
     members, remarks = component.read_results(written(tmp_path / "r.json", {"results": results, "git_hash": "abc"}))
     assert remarks == ["The evaluation results hold no score of a task or group: none is recorded."]
     assert component.evaluation_properties({}, members, "")[0] == {"eval_harness_git_hash": "abc"}
+
+
+def test_however_much_is_recorded_the_best_score_is_there() -> None:
+    own = {f"m{number}": number for number in range(2000)} | {"a_acc": 0.77}
+    evaluation, _ = component.evaluation_properties(own, {"results": {"a": {"acc,none": 0.7654}}}, "")
+    properties, _ = component.complete_properties({}, {f"training_p{n}": n for n in range(2000)}, evaluation, {})
+    assert len(properties) == 1000
+    assert properties[str(properties["eval_best_metric"])] == properties["eval_best_score"] == 0.7654
+
+
+def test_what_is_left_out_first_are_standard_errors() -> None:
+    scores = {"acc,none": 0.5, "acc_stderr,none": 0.01, "f1,none": 0.25}
+    evaluation, _ = component.evaluation_properties({}, {"results": {"a": scores, "b": scores}}, "")
+    properties, _ = component.complete_properties({}, {}, evaluation, {}, most=6)
+    assert not [name for name in properties if "stderr" in name]
 
 
 def test_counts_are_numbers_whatever_they_are_written_as() -> None:

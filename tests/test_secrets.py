@@ -173,6 +173,7 @@ def test_a_text_that_is_none_stays(text: str) -> None:
         (f"git clone https://{A34}@host/x", "git clone https://[REDACTED]@host/x"),
         ("""os.environ["HF_TOKEN"] = "abc def" """, """os.environ["HF_TOKEN"] = "[REDACTED]" """),
         ("""{"password" => "abc def"}""", """{"password" => "[REDACTED]"}"""),
+        (f"https://h/m?X-Amz-Signature={'0a' * 32}&lr=1", "https://h/m?X-Amz-Signature=[REDACTED]&lr=1"),
         (f"sent Bearer {A34} to", "sent Bearer [REDACTED] to"),
         ("authors: api_key=abc", "authors: api_key=[REDACTED]"),
         (f"{PEM} and {PEM}", "[REDACTED] and [REDACTED]"),
