@@ -243,6 +243,48 @@ def test_an_own_version_without_artifact_is_completed(registry_url: str) -> None
     assert values(version)["mine"] == ""
 
 
+def test_a_version_without_artifact_and_run_is_completed_where_there_is_no_run(registry_url: str) -> None:
+    name = fresh_name()
+    add_version(registry_url, name, uri="")
+    register(registry_url, model_name=name, source_pipeline_run_id="", model_uri="gs://b/k")
+    (version,) = versions_of(registry_url, name)
+    assert [artifact["uri"] for artifact in version["artifacts"]] == ["gs://b/k"]
+
+
+def test_an_update_gives_a_version_without_artifact_one(registry_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = fresh_name()
+    add_version(registry_url, name, uri="", customProperties={"pipeline_run_id": text("run-0")})
+    register(registry_url, model_name=name, model_uri="gs://b/k", on_existing_version="update")
+    (version,) = versions_of(registry_url, name)
+    assert [(artifact["uri"], artifact["modelSourceId"]) for artifact in version["artifacts"]] == [
+        ("gs://b/k", "run-1")
+    ]
+    assert values(version)["pipeline_run_id"] == "run-1"
+    assert f"Updated {name} v1.0.0 at" in capsys.readouterr().out
+
+
+def test_an_update_changes_no_state_and_empties_nothing(registry_url: str) -> None:
+    name = fresh_name()
+    version = add_version(registry_url, name, uri="", author="ada", description="By hand.")
+    artifact = {"artifactType": "model-artifact", "name": "a", "uri": "gs://old", "state": "PENDING"}
+    call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+    register(registry_url, model_name=name, on_existing_version="update", author="")
+    (version,) = versions_of(registry_url, name)
+    assert (version["author"], version["description"]) == ("ada", "By hand.")
+    assert version["artifacts"][0]["state"] == "PENDING"
+    assert version["artifacts"][0]["modelSourceId"] == "run-1"
+
+
+def test_of_many_artifacts_the_newest_is_what_the_version_holds(registry_url: str) -> None:
+    name = fresh_name()
+    version = add_version(registry_url, name, uri="", customProperties={"pipeline_run_id": text("run-1")})
+    for uri in [*(f"gs://old/{number}" for number in range(11)), "gs://b/k"]:
+        artifact = {"artifactType": "model-artifact", "name": uri, "uri": uri}
+        call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+    model_id = register(registry_url, model_name=name, model_uri="gs://b/k")
+    assert [model["id"] for model in models_named(registry_url, name)] == [model_id]
+
+
 def test_another_runs_version_without_artifact_is_not_ours(registry_url: str) -> None:
     name = fresh_name()
     add_version(registry_url, name, uri="", customProperties={"pipeline_run_id": text("run-0")})

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import aiohttp
 import pytest
 from kfp_model_registry import component
 from local_registry import LocalRegistry, Request
@@ -188,6 +189,32 @@ def test_a_longer_wait_than_is_left_is_an_error_at_once(registry: LocalRegistry,
 def test_retry_after_is_honoured_in_both_its_forms(retry_after: str, expected: float) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
     assert component.retry_pause(3, retry_after, now, 0.5) == expected
+
+
+def test_the_time_that_tries_take_counts_towards_the_minute(
+    registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 29.0 * len(registry.requests))
+    registry.inject(503, times=100)
+    with pytest.raises(ConnectionError, match=r"\(3 tries\)"):
+        register(registry.url)
+    assert len(waits) == 2
+
+
+def test_a_request_waits_5_s_for_a_connection_and_30_s_for_an_answer(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[aiohttp.ClientTimeout] = []
+    request = aiohttp.ClientSession.request
+
+    def observed(session: aiohttp.ClientSession, *given: Any, **options: Any) -> Any:
+        chosen.append(options["timeout"])
+        return request(session, *given, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "request", observed)
+    register(registry.url)
+    assert {(limit.sock_connect, limit.sock_read) for limit in chosen} == {(5, 30)}
 
 
 def test_tries_back_off_and_spread() -> None:
