@@ -1521,15 +1521,21 @@ def open_session(
 
 
 def is_unknown_path(reply: dict[str, Any]) -> bool:
-    """Tell a path that the server does not serve (plain text) from an entity that it lacks (JSON, with a message)."""
+    """Tell a path that the server does not serve (plain text) from an entity that it lacks (JSON: a message)."""
     document = reply["document"]
-    return reply["status"] == 404 and not (isinstance(document, dict) and "message" in document)
+    is_message = isinstance(document, str) or (isinstance(document, dict) and "message" in document)
+    return reply["status"] == 404 and not is_message
 
 
 def settles(reply: dict[str, Any]) -> bool:
-    """Tell whether an answer is final: what is transient is asked again, what the server decided is not."""
+    """Tell whether an answer is final: what is transient is asked again, what the server decided is not.
+
+    When its database restarts, the server blames a list's filter with a 400 (its own source, dbutil/errors.go).
+    """
     if reply["status"] == 0:
         return reply["failure"] == "tls"
+    if reply["status"] == 400:
+        return "type mismatch or invalid value in comparison" not in reply["text"]
     return reply["status"] not in (429, 500, 502, 503, 504)
 
 
@@ -1936,6 +1942,28 @@ def merged_properties(present: dict[str, Any], properties: dict[str, float | str
     return {**kept, **written}
 
 
+def without_retyped(present: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the properties whose type differs from what a version holds now, as "N/A" of an older run and 0.7.
+
+    Servers before 0.3.9 fill the new type's column, keep the old one's, and then still read the old value (their own
+    source, internal/db/service): such a property must be gone before it comes again.
+    """
+    types = {name: value.get("metadataType") for name, value in present.items() if isinstance(value, dict)}
+    return {name: value for name, value in properties.items() if types.get(name) in (None, value.get("metadataType"))}
+
+
+def writable_properties(properties: dict[str, Any]) -> dict[str, Any]:
+    """Write other people's structs as the server takes them, in base64; it shows them as JSON text (its own source)."""
+    import base64
+
+    written = dict(properties)
+    for name, value in properties.items():
+        text = value.get("struct_value") if isinstance(value, dict) else None
+        if isinstance(text, str) and text.startswith("{"):
+            written[name] = {**value, "struct_value": base64.b64encode(text.encode()).decode()}
+    return written
+
+
 def bring_up_to_date(
     registry: dict[str, Any], version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]
 ) -> None:
@@ -1949,12 +1977,17 @@ def bring_up_to_date(
         # A run that is not known now must not keep the link to an older one.
         stale = {name: "" for name in artifact if name.startswith("modelSource") and name not in fields}
         update(registry, f"/model_artifacts/{artifact['id']}", artifact, {**fields, **stale}, "the model artifact")
+    path, what = f"/model_versions/{version['id']}", f"the version {version['name']!r}"
+    present = version.get("customProperties") or {}
     fields = {
         "description": registration["description"] or version.get("description", ""),
         "author": registration["author"] or version.get("author", ""),
-        "customProperties": merged_properties(version.get("customProperties") or {}, registration["properties"]),
+        "customProperties": merged_properties(present, registration["properties"]),
     }
-    update(registry, f"/model_versions/{version['id']}", version, fields, f"the version {version['name']!r}")
+    unchanged = without_retyped(present, fields["customProperties"])
+    if len(unchanged) < len(fields["customProperties"]):
+        update(registry, path, version, {**fields, "customProperties": unchanged}, f"a part of {what}")
+    update(registry, path, version, fields, what)
 
 
 def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields: dict[str, Any], what: str) -> None:
@@ -1962,6 +1995,8 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
     if all(present.get(field) == value or (not value and not present.get(field)) for field, value in fields.items()):
         return
     body = {**fields, **({"state": present["state"]} if present.get("state") else {})}
+    if "customProperties" in body:
+        body["customProperties"] = writable_properties(body["customProperties"])
     registry["unsure"] = f"the update of {what}"
     reply = ask(registry, "PATCH", path, [], body)
     registry["unsure"] = ""
@@ -2113,7 +2148,7 @@ def unreachable_text(registry: dict[str, Any], reply: dict[str, Any], tries: int
 def server_message(reply: dict[str, Any]) -> str:
     """Read the server's own explanation, cut to a length that a log line bears."""
     document = reply["document"]
-    message = document.get("message") if isinstance(document, dict) else None
+    message = document.get("message") if isinstance(document, dict) else document if isinstance(document, str) else ""
     return redact_text(" ".join(str(message or reply["text"] or "no explanation").split()))[:500]
 
 
@@ -2335,6 +2370,8 @@ def append_log_line(path: str, line: str) -> str:
         with_known_run,
         complete_version,
         merged_properties,
+        without_retyped,
+        writable_properties,
         bring_up_to_date,
         update,
         replace_version,

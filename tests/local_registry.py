@@ -312,7 +312,8 @@ class Entity:
         return str(self.fields["artifactType"]) if self.kind == "artifact" else self.kind
 
     def as_json(self) -> JSON:
-        return {"id": str(self.id), "name": self.name, **self.fields}
+        properties = {name: shown_value(stored) for name, stored in self.fields["customProperties"].items()}
+        return {"id": str(self.id), "name": self.name, **self.fields, "customProperties": properties}
 
     def filter_value(self, name: str, value_field: str, wanted: Any) -> Any:
         """What a filter compares with `wanted`: a field of the entity, else a custom property of a fitting type."""
@@ -354,8 +355,26 @@ def metadata_value(value: Any) -> JSON:
     return {"metadataType": "MetadataStringValue", "string_value": str(value)}
 
 
+def shown_value(stored: JSON) -> JSON:
+    """A custom property as the server gives it out: a struct, which it takes in base64, as JSON text."""
+    if stored["metadataType"] != "MetadataStructValue":
+        return stored
+    return {**stored, "struct_value": json.dumps(json.loads(base64.b64decode(stored["struct_value"])))}
+
+
+def overwritten(old: JSON | None, new: JSON) -> JSON:
+    """A custom property after an update, as servers before 0.3.9 read it.
+
+    They leave the old type's column filled and read the first that is, in this order: a number that once was a text
+    stays that text until a PATCH without it removes it.
+    """
+    columns = ("int_value", "string_value", "bool_value", "double_value")
+    fields = [PROPERTY_FIELDS[value["metadataType"]].replace("struct", "string") for value in (new, old or new)]
+    return new if columns.index(fields[0]) <= columns.index(fields[1]) else old or new
+
+
 def struct_value(value: Any) -> JSON:
-    """A custom property holding a struct, which the Python client's models return undecoded."""
+    """A custom property holding a struct, as clients send it."""
     encoded = base64.b64encode(json.dumps(value).encode()).decode()
     return {"metadataType": "MetadataStructValue", "struct_value": encoded}
 
@@ -448,8 +467,10 @@ class Store:
         """Replace the fields that are given; a state that is not given falls back to its default."""
         self.check_limits(fields)
         default_state = "UNKNOWN" if entity.kind == "artifact" else "LIVE"
+        before = entity.fields["customProperties"]
         entity.fields.update({"state": default_state, **fields})
-        entity.fields["customProperties"] = merged_names(entity.fields["customProperties"], self.collation)
+        after = merged_names(entity.fields["customProperties"], self.collation)
+        entity.fields["customProperties"] = {name: overwritten(before.get(name), new) for name, new in after.items()}
         entity.fields["lastUpdateTimeSinceEpoch"] = str(time.time_ns() // 1_000_000)
         return entity
 

@@ -345,6 +345,26 @@ def test_an_archived_model_is_an_error_and_stays_archived(registry_url: str) -> 
     assert len(versions_of(registry_url, name)) == 1
 
 
+def test_an_update_may_change_what_type_a_value_has(registry_url: str) -> None:
+    name = fresh_name()
+    whole = {"metadataType": "MetadataIntValue", "int_value": "3"}
+    theirs = {
+        "training_epochs": whole,
+        "eval_acc": text("N/A"),
+        "training_note": {"metadataType": "MetadataDoubleValue"},
+    }
+    theirs["training_note"]["double_value"] = 1.5
+    add_version(registry_url, name, customProperties={**theirs, "rank": whole})
+    new = {"training_epochs": 4, "eval_acc": 0.75, "training_note": "warm"}
+    for _ in range(2):
+        register(registry_url, model_name=name, on_existing_version="update", custom_properties=new)
+        (version,) = versions_of(registry_url, name)
+        held = values(version)
+        assert {key: held[key] for key in new} == new
+        assert version["customProperties"]["training_epochs"]["metadataType"] == "MetadataDoubleValue"
+        assert held["rank"] == "3"
+
+
 def test_values_that_no_client_model_parses_do_no_harm(registry_url: str) -> None:
     name = fresh_name()
     structs = {"metadataType": "MetadataStructValue", "struct_value": "eyJhIjogMX0="}

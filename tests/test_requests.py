@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -157,6 +158,23 @@ def test_what_the_server_decides_is_not_asked_again(registry: LocalRegistry, wai
     assert len(registry.requests) == 3
     assert not waits
     assert "Registered so far: the registered model 'fine-tuned-model' (ID 1); the rest is not." in str(refused.value)
+
+
+def test_a_filter_that_is_blamed_for_the_databases_restart_is_asked_again(
+    registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "error listing model versions: invalid filter query, type mismatch or invalid value in comparison"
+    answer = {"code": "400", "message": f"{message}: bad request"}
+    replies = [{"status": 400, "document": answer, "text": json.dumps(answer), "headers": {}}]
+    opened = component.open_session
+
+    def faulty(*given: Any) -> Any:
+        send, close = opened(*given)
+        return lambda *request: replies.pop() if replies else send(*request), close
+
+    monkeypatch.setattr(component, "open_session", faulty)
+    assert register(registry.url) == "1"
+    assert len(waits) == 1
 
 
 def test_a_404_for_an_id_that_was_just_named_points_at_the_database(registry: LocalRegistry) -> None:
