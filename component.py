@@ -185,7 +185,7 @@ def redact_text(text: str) -> str:
         r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}",
         r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}",
         r"(?<![A-Za-z0-9])xox[a-z]-[A-Za-z0-9-]{10,}",
-        r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
+        r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
         r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}",
         r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))",
         r"(?<=https://)[A-Za-z0-9_.~-]{20,}(?=@)",
@@ -1293,7 +1293,8 @@ def registry_base_url(address: str, port: int) -> str:
     is_host = host.startswith("[") or re.fullmatch(r"(?!.*\.\.)\w[\w.-]*", host)
     if not is_host or parts.scheme not in ("", "http", "https") or own_port == 0 or re.search(r"\s", text):
         raise refusal
-    if parts.username is not None or parts.query or parts.fragment:
+    is_mistyped = re.match(r"https?:/(?!/)", text, re.IGNORECASE)
+    if is_mistyped or parts.username is not None or parts.query or parts.fragment:
         raise refusal
     if own_port is None:
         # 8080 is the parameter's default: nobody means it who writes https:// without a port.
@@ -1995,8 +1996,10 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
     if all(present.get(field) == value or (not value and not present.get(field)) for field, value in fields.items()):
         return
     body = {**fields, **({"state": present["state"]} if present.get("state") else {})}
-    if "customProperties" in body:
-        body["customProperties"] = writable_properties(body["customProperties"])
+    # What is not sent, the server writes back as it shows it: no struct survives that.
+    shown = {"customProperties": present.get("customProperties") or {}, **fields}["customProperties"]
+    if "customProperties" in fields or shown != writable_properties(shown):
+        body["customProperties"] = writable_properties(shown)
     registry["unsure"] = f"the update of {what}"
     reply = ask(registry, "PATCH", path, [], body)
     registry["unsure"] = ""

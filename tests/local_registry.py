@@ -26,6 +26,7 @@ import math
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 import unicodedata
@@ -43,7 +44,7 @@ Kind = Literal["model", "version", "artifact"]
 
 NAME_LIMIT = 255
 URI_LIMIT = 2600
-DEFAULT_PAGE_SIZE = 100
+UNLIMITED = sys.maxsize  # a list without a page size holds everything
 STRUCT_PREFIX = "mlmd-struct::"
 
 COMMON_FIELDS = {"customProperties", "description", "externalId"}
@@ -414,6 +415,13 @@ def merged_names(properties: JSON, collation: Collation) -> JSON:
     return dict(kept.values())
 
 
+def checked_id(text: str) -> int:
+    """An entity's ID, a number of 32 bits."""
+    if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or int(text) >= 2**31:
+        raise ApiError(400, f"invalid id {text!r}: a number of 32 bits is needed")
+    return int(text)
+
+
 class Store:
     """The registry's tables and their rules; no HTTP. One lock around every call."""
 
@@ -433,15 +441,14 @@ class Store:
         return (entity for entity in self.table(kind).values() if entity.kind == kind)
 
     def get(self, kind: Kind, entity_id: str) -> Entity:
-        if not re.fullmatch(r"\d{1,18}", entity_id, re.ASCII):
-            raise ApiError(400, f"invalid id {entity_id!r}: a number is needed")
-        entity = self.table(kind).get(int(entity_id))
+        entity = self.table(kind).get(checked_id(entity_id))
         if entity is None or entity.kind != kind:
             raise ApiError(404, f"no {TITLES[kind]} found for id {entity_id}")
         return entity
 
-    def children_of(self, kind: Kind, parent: Entity) -> list[Entity]:
-        return self.children.get((kind, parent.id), [])
+    def children_of(self, kind: Kind, parent_id: str) -> list[Entity]:
+        """What lies in a parent: nothing, and no error, if there is no such parent."""
+        return self.children.get((kind, checked_id(parent_id)), [])
 
     def create(self, kind: Kind, name: str, parent: Entity | None, fields: JSON) -> Entity:
         """Add an entity with these JSON fields, unless a limit or a unique name forbids it."""
@@ -464,8 +471,14 @@ class Store:
         return entity
 
     def update(self, entity: Entity, fields: JSON) -> Entity:
-        """Replace the fields that are given; a state that is not given falls back to its default."""
+        """Replace the fields that are given; a state that is not given falls back to its default.
+
+        What is not given, the server writes back as it gives it out: for a struct that is no base64, and refused.
+        """
         self.check_limits(fields)
+        kept = {} if "customProperties" in fields else entity.fields["customProperties"]
+        if any(stored["metadataType"] == "MetadataStructValue" for stored in kept.values()):
+            raise ApiError(400, "unable to decode a struct value: illegal base64 data at input byte 0")
         default_state = "UNKNOWN" if entity.kind == "artifact" else "LIVE"
         before = entity.fields["customProperties"]
         entity.fields.update({"state": default_state, **fields})
@@ -670,8 +683,7 @@ class Api:
         return self.page(self.store.of_kind("version"), "version", query)
 
     def list_versions_of(self, model_id: str, query: Query) -> Answer:
-        model = self.store.get("model", model_id)
-        return self.page(self.store.children_of("version", model), "version", query)
+        return self.page(self.store.children_of("version", model_id), "version", query)
 
     # artifacts
 
@@ -684,9 +696,10 @@ class Api:
             artifact = self.store.get("artifact", body["id"])
             if artifact.parent != version.id:
                 raise ApiError(404, f"no artifact {artifact.id} found for model version {version_id}")
-            return 200, self.store.update(artifact, fields).as_json()
+            state = {name: artifact.fields[name] for name in ("state",) if name in artifact.fields}
+            return 200, self.store.update(artifact, state | fields).as_json()
         name = body.get("name") or str(uuid.uuid4())
-        return 201, self.store.create("artifact", name, version, {"state": "UNKNOWN", **fields}).as_json()
+        return 201, self.store.create("artifact", name, version, fields).as_json()
 
     def get_artifact(self, artifact_id: str, query: Query) -> Answer:
         return self.one(self.store.get("artifact", artifact_id))
@@ -711,8 +724,7 @@ class Api:
         return self.page(self.store.of_kind("artifact"), "artifact", {**query, "artifactType": "model-artifact"})
 
     def list_artifacts_of(self, version_id: str, query: Query) -> Answer:
-        version = self.store.get("version", version_id)
-        return self.page(self.store.children_of("artifact", version), "artifact", query)
+        return self.page(self.store.children_of("artifact", version_id), "artifact", query)
 
     # answers
 
@@ -740,7 +752,8 @@ class Api:
             check_readable(entity)
         token = base64.b64encode(str(start + size).encode()).decode() if start + size < len(ordered) else ""
         items = [entity.as_json() for entity in shown]
-        return 200, {"items": items, "nextPageToken": token, "pageSize": size, "size": len(items)}
+        asked = 0 if size == UNLIMITED else size
+        return 200, {"items": items, "nextPageToken": token, "pageSize": asked, "size": len(items)}
 
 
 def order_key(order_by: str) -> Callable[[Entity], tuple[int, int]]:
@@ -759,10 +772,10 @@ def sort_order(text: str) -> str:
 
 def page_size(text: str) -> int:
     if not text:
-        return DEFAULT_PAGE_SIZE
+        return UNLIMITED
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise ApiError(400, f"invalid pageSize: {text}")
-    return int(text) or DEFAULT_PAGE_SIZE
+    return int(text) or UNLIMITED
 
 
 def page_start(token: str) -> int:

@@ -47,6 +47,7 @@ from registering import register
         ({"registry_address": "https://registry/?a=b"}, "is no server address"),
         ({"registry_address": "https://registry/#top"}, "is no server address"),
         ({"registry_address": "[fd00::zz]"}, "is no server address"),
+        ({"registry_address": "http:/registry"}, "is no server address"),
         ({"registry_address": "http://ada@registry"}, "is no server address"),
         ({"registry_address": "a..b"}, "is no server address"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "/etc/passwd"}, "leaves pvc_mount_path='/tmp'"),

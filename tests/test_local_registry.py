@@ -248,7 +248,7 @@ def test_a_filter_finds_a_model_by_its_exact_name(http: Http, name: str, tail: s
     assert http.items("registered_models", f"name = '{name}{literal}'") == [name + tail]
 
 
-def test_a_filter_cannot_find_a_name_that_ends_in_a_quote(registry: LocalRegistry) -> None:
+def test_a_filter_of_an_older_server_cannot_find_a_name_that_ends_in_a_quote(registry: LocalRegistry) -> None:
     http = Http(registry.url)
     registry.add_model("name'")
     assert http.items("registered_models", r"name = 'name\''") == []
@@ -351,6 +351,19 @@ def test_a_struct_is_sent_in_base64(http: Http, name: str) -> None:
     assert http.call("PATCH", path, {"state": "LIVE", "customProperties": {"tree": raw}})[0] == 400
     assert http.call("PATCH", path, {"state": "LIVE", "customProperties": {"tree": struct_value({"a": 2})}})[0] == 200
     assert "2" in http.get(path)[1]["customProperties"]["tree"]["struct_value"]
+
+
+@registry_promise
+def test_a_patch_without_the_properties_fails_where_one_is_a_struct(http: Http, name: str) -> None:
+    version = http.version(http.model(name), "1", customProperties={"tree": struct_value({"a": 1})})
+    assert http.call("PATCH", f"model_versions/{version['id']}", {"state": "LIVE", "description": "x"})[0] == 400
+
+
+@registry_promise
+def test_what_lies_in_an_unknown_parent_is_nothing(http: Http) -> None:
+    for path in ("registered_models/999999999/versions", "model_versions/999999999/artifacts"):
+        status, answer = http.get(path)
+        assert (status, answer["items"], answer["pageSize"]) == (200, [], 0)
 
 
 def test_a_property_keeps_the_value_of_its_old_type_until_it_is_removed(registry: LocalRegistry) -> None:

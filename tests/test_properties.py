@@ -347,6 +347,13 @@ def test_custom_properties_that_no_registry_takes_are_refused(custom: dict[Any, 
         component.custom_properties_checked(custom)
 
 
+def test_a_long_name_has_room_for_its_number() -> None:
+    entries = [("a" * 244 + separator + "b", number) for number, separator in enumerate("-+")]
+    properties, _ = component.named_properties("training", entries)
+    assert sorted(properties.values()) == [0.0, 1.0]
+    assert max(map(len, properties)) <= 255
+
+
 def test_a_custom_name_of_255_characters_is_taken() -> None:
     assert component.custom_properties_checked({"n" * 255: 1}) == {"n" * 255: 1.0}
 

@@ -369,12 +369,17 @@ def test_values_that_no_client_model_parses_do_no_harm(registry_url: str) -> Non
     name = fresh_name()
     structs = {"metadataType": "MetadataStructValue", "struct_value": "eyJhIjogMX0="}
     big = {"metadataType": "MetadataIntValue", "int_value": "2147483647"}
-    add_version(registry_url, name, customProperties={"tree": structs, "big": big})
-    register(registry_url, model_name=name, on_existing_version="update")
+    version = add_version(registry_url, name, uri="", customProperties={"tree": structs, "big": big})
+    artifact = {"artifactType": "model-artifact", "name": "a", "uri": "gs://old", "customProperties": {"tree": structs}}
+    call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+    (before,) = versions_of(registry_url, name)
+    for _ in range(2):
+        register(registry_url, model_name=name, on_existing_version="update")
     (version,) = versions_of(registry_url, name)
     assert version["customProperties"]["big"] == big
-    assert version["customProperties"]["tree"]["metadataType"] == "MetadataStructValue"
-    assert values(version)["pipeline_run_id"] == "run-1"
+    assert version["customProperties"]["tree"] == before["customProperties"]["tree"]
+    assert version["artifacts"][0]["customProperties"] == before["artifacts"][0]["customProperties"]
+    assert values(version)["pipeline_run_id"] == version["artifacts"][0]["modelSourceId"] == "run-1"
 
 
 def test_a_name_of_the_greatest_length_registers_and_is_found_again(registry_url: str) -> None:

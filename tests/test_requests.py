@@ -160,6 +160,22 @@ def test_what_the_server_decides_is_not_asked_again(registry: LocalRegistry, wai
     assert "Registered so far: the registered model 'fine-tuned-model' (ID 1); the rest is not." in str(refused.value)
 
 
+def test_a_server_that_explains_itself_in_a_bare_text_is_understood(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(registry.url)
+    missing = {"status": 404, "document": "no such version", "text": '"no such version"', "headers": {}}
+    opened = component.open_session
+
+    def forgetful(*given: Any) -> Any:
+        send, close = opened(*given)
+        return lambda *request: missing if request[0] == "PATCH" else send(*request), close
+
+    monkeypatch.setattr(component, "open_session", forgetful)
+    with pytest.raises(RuntimeError, match=r"\(status 404\): no such version\."):
+        register(registry.url, author="somebody else")
+
+
 def test_a_filter_that_is_blamed_for_the_databases_restart_is_asked_again(
     registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

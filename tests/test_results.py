@@ -206,6 +206,8 @@ def test_the_flat_form_of_lm_eval_0_3(tmp_path: Path) -> None:
         ({"results": {"a": {"acc,none": "N/A", "acc_norm,none": 0.25}}}, ("eval_a_acc_norm", 0.25)),
         ({"results": {"a": {"acc,none": math.nan, "exact_match,x": 0.25}}}, ("eval_a_exact_match_x", 0.25)),
         ({"results": {"a": {"acc,none": 0.5, "acc_stderr,none": 0.9}}}, ("eval_a_acc", 0.5)),
+        ({"results": {"a": {"acc,none": 1.0}}}, ("eval_a_acc", 1.0)),
+        ({"results": {"a": {"acc,none": 0.0}}}, ("eval_a_acc", 0.0)),
         ({"results": {"a": {"acc,none": 0.5, "bypass,none": 1.0}}}, ("eval_a_acc", 0.5)),
         ({"results": {"a": {"acc,none": 0.5, "perplexity,none": 0.9}}}, ("eval_a_acc", 0.5)),
         ({"results": {"a": {"accuracy,none": 0.5, "bleu,none": 30.0}}}, ("eval_a_accuracy", 0.5)),
