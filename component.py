@@ -1902,10 +1902,10 @@ def with_known_run(
     if not run_id or known.get("pipeline_run_id") != run_id or not all(same):
         return registration
     given = {fold_name(name) for name in properties}
-    # Without the run's own name, the source's is at best the pipeline's.
-    given |= {field for field in source if field != "modelSourceName" or "pipeline_run_name" in properties}
     kept = {name: text for name, text in known.items() if fold_name(name) not in given}
-    kept_source = {field: text for field, text in known_source.items() if field not in given}
+    # Without the run's own name, the source's is at best the pipeline's.
+    given_source = {field for field in source if field != "modelSourceName" or "pipeline_run_name" in properties}
+    kept_source = {field: text for field, text in known_source.items() if field not in given_source}
     return {**registration, "properties": kept | properties, "source": source | kept_source}
 
 
@@ -1997,7 +1997,7 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
         return
     body = {**fields, **({"state": present["state"]} if present.get("state") else {})}
     # What is not sent, the server writes back as it shows it: no struct survives that.
-    shown = {"customProperties": present.get("customProperties") or {}, **fields}["customProperties"]
+    shown = fields.get("customProperties", present.get("customProperties") or {})
     if "customProperties" in fields or shown != writable_properties(shown):
         body["customProperties"] = writable_properties(shown)
     registry["unsure"] = f"the update of {what}"
@@ -2021,12 +2021,12 @@ def replace_version(
     Raises:
         RuntimeError: Other updates came in between five times in a row.
     """
-    fields = {name: value for name, value in artifact_fields(registration).items() if value}
+    ours = (registration["uri"], registration["source"].get("modelSourceId", ""))
     artifacts = artifacts or [create_artifact(registry, version, registration)]
     for _ in range(5):
         bring_up_to_date(registry, version, artifacts, registration)
         artifacts = list_model_artifacts(registry, version)
-        if all(artifact.get(name) == fields[name] for artifact in artifacts for name in fields):
+        if all((artifact.get("uri"), artifact.get("modelSourceId") or "") == ours for artifact in artifacts):
             return artifacts
     raise RuntimeError(
         f"Version {version['name']!r} of {registration['model_name']!r} at {registry['url']} (version ID "
@@ -2151,7 +2151,7 @@ def unreachable_text(registry: dict[str, Any], reply: dict[str, Any], tries: int
 def server_message(reply: dict[str, Any]) -> str:
     """Read the server's own explanation, cut to a length that a log line bears."""
     document = reply["document"]
-    message = document.get("message") if isinstance(document, dict) else document if isinstance(document, str) else ""
+    message = document if isinstance(document, str) else as_dict(document).get("message")
     return redact_text(" ".join(str(message or reply["text"] or "no explanation").split()))[:500]
 
 
