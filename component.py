@@ -156,16 +156,20 @@ def redact_pairs(text: str) -> str:
     pair_shape = re.compile(
         r"(?<![\w.-])(?P<option>--)?"
         r"(?P<key>[\w.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth|cookie|dsn|sig)[\w.-]{0,60})"
-        r"""(?:\\?["']?\]?\s{0,3}(?:=>|[:=])\s{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))"""
-        r"""(?P<value>(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*)""",
+        r"""(?:(?:\\?["']\]?)?\s{0,3}(?:=>|[:=])\s{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))""",
         re.IGNORECASE,
+    )
+    value_shape = re.compile(
+        r"""(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*""", re.IGNORECASE
     )
     done, position = "", 0
     while pair := pair_shape.search(text, position):
-        is_score = re.fullmatch(r"-?\d*\.\d+(?:[eE][+-]?\d+)?", pair["value"])
-        is_secret = names_credential(pair["key"]) and not is_score
-        done += text[position : pair.start("value")] + ("[REDACTED]" if is_secret else "")
-        position = pair.end() if is_secret else pair.start("value")  # such a value can hold a pair of its own
+        done += text[position : pair.end()]
+        position = pair.end()  # a value that is no secret can hold a pair of its own
+        value = value_shape.match(text, position) if names_credential(pair["key"]) else None
+        if value and not re.fullmatch(r"-?\d*\.\d+(?:[eE][+-]?\d+)?", value[0]):
+            done += "[REDACTED]"
+            position = value.end()
     return done + text[position:]
 
 
@@ -188,7 +192,7 @@ def redact_text(text: str) -> str:
         r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
         r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}",
         r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))",
-        r"(?<=https://)[A-Za-z0-9_.~-]{20,}(?=@)",
+        r"(?<=https://)(?=[^@\s]*\d)[A-Za-z0-9_.~-]{20,}(?=@)",
     )
     for shape in shapes:
         text = re.sub(shape, "[REDACTED]", text, flags=re.DOTALL)
@@ -1467,7 +1471,7 @@ def open_session(
     for bundle in bundles[1:]:
         client.rest_client.ssl_context.load_verify_locations(cafile=bundle)
     proxy = proxy_url(url)
-    by_proxy = f", through the proxy {proxy}" if proxy else ""
+    by_proxy = f", through the proxy {without_credentials(proxy)[0]}" if proxy else ""
     patience = aiohttp.ClientTimeout(total=35, sock_connect=5, sock_read=30)
 
     async def open_pool() -> aiohttp.ClientSession:
@@ -1888,14 +1892,18 @@ def with_known_run(
 ) -> dict[str, Any]:
     """Keep what an earlier try knew of the run and this one does not, say because the cluster did not answer.
 
-    Only of a run that the version carries for certain: this one, or an unknown one that the artifact names as well. A
-    version that contradicts what is known is another run's, say because an update stopped half-way.
+    Only of a run that the version carries for certain: this one, or, while this one is unknown, the one that the
+    artifact names as well, if all that is recorded is the same. A version that contradicts what is known is another
+    run's, say because an update stopped half-way.
     """
     properties, source = registration["properties"], registration["source"]
     names = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "pipeline_namespace")
     known = {name: text for name in names if (text := text_property(version, name))}
     own = next((artifact for artifact in artifacts if artifact.get("uri") == registration["uri"]), {})
-    known_source = {field: text for field, text in own.items() if field.startswith("modelSource") and text}
+    recorded = {"modelSourceGroup": known.get("pipeline_namespace"), "modelSourceName": known.get("pipeline_run_name")}
+    known_source = {
+        field: text for field, text in {**recorded, **own}.items() if field.startswith("modelSource") and text
+    }
     same = [properties.get(name, text) == text for name, text in known.items()]
     same += [source.get(field, text) == text for field, text in known_source.items() if field != "modelSourceName"]
     run_id = properties.get("pipeline_run_id") or own.get("modelSourceId")
@@ -1903,6 +1911,9 @@ def with_known_run(
         return registration
     given = {fold_name(name) for name in properties}
     kept = {name: text for name, text in known.items() if fold_name(name) not in given}
+    present = version.get("customProperties") or {}
+    if "pipeline_run_id" in kept and merged_properties(present, kept | properties) != present:
+        return registration
     # Without the run's own name, the source's is at best the pipeline's.
     given_source = {field for field in source if field != "modelSourceName" or "pipeline_run_name" in properties}
     kept_source = {field: text for field, text in known_source.items() if field not in given_source}

@@ -108,6 +108,24 @@ def test_a_retry_that_knows_the_pipeline_alone_keeps_the_runs_name(registry_url:
     assert version["artifacts"][0]["modelSourceName"] == "train on Monday"
 
 
+def test_an_unknown_run_with_other_metrics_does_not_take_the_name_of_an_older_one(registry_url: str) -> None:
+    name = fresh_name()
+    register(registry_url, model_name=name, custom_properties={"training_loss": 0.5})
+    register(registry_url, model_name=name, source_pipeline_run_id="", custom_properties={"training_loss": 0.25})
+    (version,) = versions_of(registry_url, name)
+    assert "pipeline_run_id" not in values(version)
+    assert not version["artifacts"][0].get("modelSourceId")
+
+
+def test_a_retry_that_makes_the_artifact_names_the_run_as_the_version_does(registry_url: str) -> None:
+    name = fresh_name()
+    run = {"pipeline_run_id": "run-1", "pipeline_run_name": "nightly", "pipeline_namespace": "team-a"}
+    add_version(registry_url, name, uri="", customProperties={key: text(value) for key, value in run.items()})
+    register(registry_url, model_name=name, source_pipeline_run_name="", source_namespace="")
+    (artifact,) = versions_of(registry_url, name)[0]["artifacts"]
+    assert (artifact["modelSourceGroup"], artifact["modelSourceName"]) == ("team-a", "nightly")
+
+
 def test_an_unknown_run_does_not_take_the_name_of_one_that_it_cannot_be(registry_url: str) -> None:
     name = fresh_name()
     register(registry_url, model_name=name)

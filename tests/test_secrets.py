@@ -113,6 +113,7 @@ OPEN_TEXTS = [
     ),
     *("git@github.com:org/repo.git", "ssh://git@github.com/org/repo", "user@example.com", "/mnt/models/final_model"),
     *("max_tokens_per_gpu=512", "num_tokens: 7", "pad_token=<pad>", "eos_token: </s>", "secret_santa_accuracy=0.91"),
+    *("loss[per token]: 12", "loss[token]: 5", "https://a-very-long-container-name@account/x"),
     *("tokenizer: fast", "author=jane", "{'lr': 0.1}", "--max-tokens 512", "--tokenizer fast", "arc_easy,hellaswag"),
     *("the token has expired", "no password was given", "Basic authentication is off", "monkey=banana", "key=value"),
 ]
