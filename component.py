@@ -1690,6 +1690,14 @@ def list_entities(registry: dict[str, Any], path: str, filter_query: str) -> lis
             return entities
 
 
+def read_entity(registry: dict[str, Any], path: str) -> dict[str, Any]:
+    """Read one entity by its ID, as raw JSON."""
+    reply = ask(registry, "GET", path, [])
+    if reply["status"] != 200 or not is_entity(reply["document"]):
+        raise refusal(registry, reply, f"reading {path}")
+    return dict(reply["document"])
+
+
 def find_by_name(registry: dict[str, Any], path: str, name: str) -> dict[str, Any] | None:
     """Find the one entity of exactly this name: same characters, same case."""
     found = [entity for entity in list_entities(registry, path, name_filter(name)) if entity.get("name") == name]
@@ -2032,17 +2040,28 @@ def replace_version(
     Raises:
         RuntimeError: Other updates came in between five times in a row.
     """
-    ours = (registration["uri"], registration["source"].get("modelSourceId", ""))
+    import random
+    import time
+
+    run, location = registration["source"].get("modelSourceId", ""), registration["uri"]
     artifacts = artifacts or [create_artifact(registry, version, registration)]
-    for _ in range(5):
+    for attempt in range(5):
+        if attempt:
+            time.sleep(retry_pause(attempt, "", 0.0, random.random()))  # two updates must not keep step
         bring_up_to_date(registry, version, artifacts, registration)
+        version = read_entity(registry, f"/model_versions/{version['id']}")
         artifacts = list_model_artifacts(registry, version)
-        if all((artifact.get("uri"), artifact.get("modelSourceId") or "") == ours for artifact in artifacts):
+        is_ours_alone = text_property(version, "pipeline_run_id") == registration["properties"].get(
+            "pipeline_run_id", ""
+        )
+        if is_ours_alone and all(
+            (artifact.get("uri"), artifact.get("modelSourceId") or "") == (location, run) for artifact in artifacts
+        ):
             return artifacts
     raise RuntimeError(
         f"Version {version['name']!r} of {registration['model_name']!r} at {registry['url']} (version ID "
-        f"{version['id']}) is being updated by others, too: five times its model artifact was theirs again. "
-        f"{held_text(registry)} Next: see who else updates this version, then run this step again."
+        f"{version['id']}) is being updated by others, too: five times it was theirs again. {held_text(registry)} "
+        "Next: see who else updates this version, then run this step again."
     )
 
 
@@ -2368,6 +2387,7 @@ def append_log_line(path: str, line: str) -> str:
         is_entity,
         name_filter,
         list_entities,
+        read_entity,
         find_by_name,
         find_or_create_model,
         name_taken,
@@ -2430,7 +2450,7 @@ def model_registry(
     """Register a trained model in Kubeflow Model Registry with its hyperparameters, metrics and provenance.
 
     Args:
-        pvc_mount_path: PVC mount path for workspace storage; empty costs the shared log line only.
+        pvc_mount_path: PVC mount path for workspace storage; empty: no shared log, no look for final_model.
         input_model: Model artifact from the training step.
         input_metrics: Training metrics and hyperparameters.
         eval_metrics: Evaluation metrics, as lm-eval's component logs them.

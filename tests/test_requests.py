@@ -440,6 +440,13 @@ def test_a_retry_finds_its_version_whatever_the_runs_id_looks_like(registry: Loc
     assert [version["name"] for version in registry.versions()] == ["1.0.0", "1.0.1"]
 
 
+def test_a_retry_finds_a_version_by_its_artifact_whatever_the_runs_id_looks_like(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    stored = "run \N{REPLACEMENT CHARACTER}"
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://b/k", modelSourceId=stored)
+    assert register(registry.url, source_pipeline_run_id="run \0", model_uri="gs://b/k") == model["id"]
+
+
 def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) -> None:
     model = registry.add_model("fine-tuned-model")
     version = registry.add_version(model["id"], "1.0.0")
@@ -449,8 +456,11 @@ def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) ->
     assert "s3cr3tpw" not in str(refused.value)
 
 
-@pytest.mark.parametrize("location", ["gs://{run}/model", "gs://shared/model"])
-def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalRegistry, location: str) -> None:
+@pytest.mark.parametrize("run_id", ["run-a", ""])
+@pytest.mark.parametrize("location", ["gs://run-{run}/model", "gs://shared/model"])
+def test_two_updates_at_once_leave_one_runs_model_and_metrics(
+    registry: LocalRegistry, waits: list[float], location: str, run_id: str
+) -> None:
     model = registry.add_model("fine-tuned-model")
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://old/model")
 
@@ -464,10 +474,11 @@ def test_two_updates_at_once_leave_one_runs_model_and_metrics(registry: LocalReg
         )
 
     registry.inject(lambda request: update("run-b"), match="PATCH .*/model_versions/")
-    update("run-a")
+    update(run_id)
     (version,), (artifact,) = registry.versions(), registry.artifacts()
-    assert (artifact["uri"], artifact["modelSourceId"]) == (location.format(run="run-a"), "run-a")
-    assert (values(version)["pipeline_run_id"], values(version)["training_run"]) == ("run-a", "run-a")
+    assert (artifact["uri"], artifact.get("modelSourceId", "")) == (location.format(run=run_id), run_id)
+    assert values(version).get("pipeline_run_id", "") == run_id
+    assert values(version).get("training_run", "") == run_id
 
 
 def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_different_ones(
@@ -482,7 +493,7 @@ def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_differ
     assert "base_model" not in values(registry.versions()[0])
 
 
-def test_an_update_that_others_undo_each_time_is_an_error(registry: LocalRegistry) -> None:
+def test_an_update_that_others_undo_each_time_is_an_error(registry: LocalRegistry, waits: list[float]) -> None:
     model = registry.add_model("fine-tuned-model")
     version = registry.add_version(model["id"], "1.0.0")
     artifact = registry.add_artifact(version["id"], uri="gs://old/model")
@@ -496,6 +507,7 @@ def test_an_update_that_others_undo_each_time_is_an_error(registry: LocalRegistr
         register(registry.url, on_existing_version="update")
     assert "\n" not in str(error.value)
     assert registry.artifacts()[0]["uri"] == "gs://theirs/model"
+    assert len(waits) == 4
 
 
 @pytest.mark.parametrize("policy", ["fail", "update"])
