@@ -2027,6 +2027,14 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
     registry["held"].append(f"the update of {what}")
 
 
+def is_ours_alone(version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]) -> bool:
+    """Tell whether a version and all its model artifacts name this registration's run, or its lack, and location."""
+    run = registration["properties"].get("pipeline_run_id", "")
+    source = (registration["uri"], registration["source"].get("modelSourceId", ""))
+    named = [(artifact.get("uri"), source[1]) for artifact in artifacts]
+    return text_property(version, "pipeline_run_id") == run and set(named) == {source}
+
+
 def replace_version(
     registry: dict[str, Any], version: dict[str, Any], artifacts: list[dict[str, Any]], registration: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -2043,7 +2051,6 @@ def replace_version(
     import random
     import time
 
-    run, location = registration["source"].get("modelSourceId", ""), registration["uri"]
     artifacts = artifacts or [create_artifact(registry, version, registration)]
     for attempt in range(5):
         if attempt:
@@ -2051,12 +2058,7 @@ def replace_version(
         bring_up_to_date(registry, version, artifacts, registration)
         version = read_entity(registry, f"/model_versions/{version['id']}")
         artifacts = list_model_artifacts(registry, version)
-        is_ours_alone = text_property(version, "pipeline_run_id") == registration["properties"].get(
-            "pipeline_run_id", ""
-        )
-        if is_ours_alone and all(
-            (artifact.get("uri"), artifact.get("modelSourceId") or "") == (location, run) for artifact in artifacts
-        ):
+        if is_ours_alone(version, artifacts, registration):
             return artifacts
     raise RuntimeError(
         f"Version {version['name']!r} of {registration['model_name']!r} at {registry['url']} (version ID "
@@ -2408,6 +2410,7 @@ def append_log_line(path: str, line: str) -> str:
         writable_properties,
         bring_up_to_date,
         update,
+        is_ours_alone,
         replace_version,
         semantic_version,
         next_free_version,

@@ -493,6 +493,20 @@ def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_differ
     assert "base_model" not in values(registry.versions()[0])
 
 
+def test_an_update_sees_that_only_its_properties_were_replaced(registry: LocalRegistry, waits: list[float]) -> None:
+    version = registry.add_version(registry.add_model("fine-tuned-model")["id"], "1.0.0")
+    registry.add_artifact(version["id"], uri="gs://old/model")
+
+    def replace(request: Request) -> None:
+        theirs = {"customProperties": {"pipeline_run_id": text("run-0")}, "state": "LIVE"}
+        call(registry.url, "PATCH", f"/model_versions/{version['id']}", theirs)
+
+    registry.inject(replace, match=rf"GET .*/model_versions/{version['id']}$")
+    register(registry.url, on_existing_version="update", custom_properties={"training_loss": 0.5})
+    held = values(registry.versions()[0])
+    assert (held["pipeline_run_id"], held["training_loss"]) == ("run-1", 0.5)
+
+
 def test_an_update_that_others_undo_each_time_is_an_error(registry: LocalRegistry, waits: list[float]) -> None:
     model = registry.add_model("fine-tuned-model")
     version = registry.add_version(model["id"], "1.0.0")
