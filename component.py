@@ -2031,7 +2031,7 @@ def is_ours_alone(version: dict[str, Any], artifacts: list[dict[str, Any]], regi
     """Tell whether a version and all its model artifacts name this registration's run, or its lack, and location."""
     run = registration["properties"].get("pipeline_run_id", "")
     source = (registration["uri"], registration["source"].get("modelSourceId", ""))
-    named = [(artifact.get("uri"), source[1]) for artifact in artifacts]
+    named = [(artifact.get("uri"), artifact.get("modelSourceId") or "") for artifact in artifacts]
     return text_property(version, "pipeline_run_id") == run and set(named) == {source}
 
 
