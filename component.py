@@ -2017,8 +2017,9 @@ def update(registry: dict[str, Any], path: str, present: dict[str, Any], fields:
     body = {**fields, **({"state": present["state"]} if present.get("state") else {})}
     # What is not sent, the server writes back as it shows it: no struct survives that.
     shown = fields.get("customProperties", present.get("customProperties") or {})
-    if "customProperties" in fields or shown != writable_properties(shown):
-        body["customProperties"] = writable_properties(shown)
+    written = writable_properties(shown)
+    if "customProperties" in fields or written != shown:
+        body["customProperties"] = written
     registry["unsure"] = f"the update of {what}"
     reply = ask(registry, "PATCH", path, [], body)
     registry["unsure"] = ""

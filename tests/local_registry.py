@@ -369,9 +369,12 @@ def overwritten(old: JSON | None, new: JSON) -> JSON:
     They leave the old type's column filled and read the first that is, in this order: a number that once was a text
     stays that text until a PATCH without it removes it.
     """
-    columns = ("int_value", "string_value", "bool_value", "double_value")
-    fields = [PROPERTY_FIELDS[value["metadataType"]].replace("struct", "string") for value in (new, old or new)]
-    return new if columns.index(fields[0]) <= columns.index(fields[1]) else old or new
+    if old is None:
+        return new
+    columns = ("int_value", "string_value", "bool_value", "double_value")  # a struct is kept as a string
+    return min(
+        (new, old), key=lambda value: columns.index(PROPERTY_FIELDS[value["metadataType"]].replace("struct", "string"))
+    )
 
 
 def struct_value(value: Any) -> JSON:
@@ -696,7 +699,7 @@ class Api:
             artifact = self.store.get("artifact", body["id"])
             if artifact.parent != version.id:
                 raise ApiError(404, f"no artifact {artifact.id} found for model version {version_id}")
-            state = {name: artifact.fields[name] for name in ("state",) if name in artifact.fields}
+            state = {"state": artifact.fields["state"]} if "state" in artifact.fields else {}
             return 200, self.store.update(artifact, state | fields).as_json()
         name = body.get("name") or str(uuid.uuid4())
         return 201, self.store.create("artifact", name, version, fields).as_json()

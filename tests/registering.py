@@ -91,9 +91,13 @@ def add_version(url: str, name: str, version: str = "1.0.0", uri: str = "s3://th
     body = {"name": version, "registeredModelId": models[0]["id"], **fields}
     added = call(url, "POST", f"/registered_models/{models[0]['id']}/versions", body)
     if uri:
-        artifact = {"artifactType": "model-artifact", "name": "theirs", "uri": uri, "state": "LIVE"}
-        call(url, "POST", f"/model_versions/{added['id']}/artifacts", artifact)
+        add_artifact(url, added, name="theirs", uri=uri, state="LIVE")
     return added
+
+
+def add_artifact(url: str, version: JSON, **fields: Any) -> None:
+    """Somebody else gives a version an artifact: a model artifact, unless the fields say otherwise."""
+    call(url, "POST", f"/model_versions/{version['id']}/artifacts", {"artifactType": "model-artifact", **fields})
 
 
 def text(value: str) -> JSON:

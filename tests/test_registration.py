@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from registering import add_version, call, fresh_name, models_named, register, text, values, versions_of
+from registering import add_artifact, add_version, call, fresh_name, models_named, register, text, values, versions_of
 
 pytestmark = pytest.mark.registry
 
@@ -284,8 +284,7 @@ def test_an_update_gives_a_version_without_artifact_one(registry_url: str, capsy
 def test_an_update_changes_no_state_and_empties_nothing(registry_url: str) -> None:
     name = fresh_name()
     version = add_version(registry_url, name, uri="", author="ada", description="By hand.")
-    artifact = {"artifactType": "model-artifact", "name": "a", "uri": "gs://old", "state": "PENDING"}
-    call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+    add_artifact(registry_url, version, name="a", uri="gs://old", state="PENDING")
     register(registry_url, model_name=name, on_existing_version="update", author="")
     (version,) = versions_of(registry_url, name)
     assert (version["author"], version["description"]) == ("ada", "By hand.")
@@ -297,8 +296,7 @@ def test_of_many_artifacts_the_newest_is_what_the_version_holds(registry_url: st
     name = fresh_name()
     version = add_version(registry_url, name, uri="", customProperties={"pipeline_run_id": text("run-1")})
     for uri in [*(f"gs://old/{number}" for number in range(11)), "gs://b/k"]:
-        artifact = {"artifactType": "model-artifact", "name": uri, "uri": uri}
-        call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+        add_artifact(registry_url, version, name=uri, uri=uri)
     model_id = register(registry_url, model_name=name, model_uri="gs://b/k")
     assert [model["id"] for model in models_named(registry_url, name)] == [model_id]
 
@@ -314,8 +312,7 @@ def test_another_runs_version_without_artifact_is_not_ours(registry_url: str) ->
 def test_the_artifacts_run_makes_a_version_ours_too(registry_url: str) -> None:
     name = fresh_name()
     version = add_version(registry_url, name, uri="")
-    artifact = {"artifactType": "model-artifact", "name": "a", "uri": "gs://b/k", "modelSourceId": "run-1"}
-    call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+    add_artifact(registry_url, version, name="a", uri="gs://b/k", modelSourceId="run-1")
     register(registry_url, model_name=name, model_uri="gs://b/k")
     (version,) = versions_of(registry_url, name)
     assert values(version)["pipeline_run_id"] == "run-1"
@@ -325,8 +322,7 @@ def test_the_artifacts_run_makes_a_version_ours_too(registry_url: str) -> None:
 def test_a_document_beside_the_model_is_left_alone(registry_url: str) -> None:
     name = fresh_name()
     version = add_version(registry_url, name, uri="", customProperties={"pipeline_run_id": text("run-1")})
-    document = {"artifactType": "doc-artifact", "name": "card", "uri": "gs://b/card.md"}
-    call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", document)
+    add_artifact(registry_url, version, artifactType="doc-artifact", name="card", uri="gs://b/card.md")
     register(registry_url, model_name=name, model_uri="gs://b/k")
     (version,) = versions_of(registry_url, name)
     assert [artifact["uri"] for artifact in version["artifacts"]] == ["gs://b/card.md", "gs://b/k"]
@@ -366,13 +362,9 @@ def test_an_archived_model_is_an_error_and_stays_archived(registry_url: str) -> 
 def test_an_update_may_change_what_type_a_value_has(registry_url: str) -> None:
     name = fresh_name()
     whole = {"metadataType": "MetadataIntValue", "int_value": "3"}
-    theirs = {
-        "training_epochs": whole,
-        "eval_acc": text("N/A"),
-        "training_note": {"metadataType": "MetadataDoubleValue"},
-    }
-    theirs["training_note"]["double_value"] = 1.5
-    add_version(registry_url, name, customProperties={**theirs, "rank": whole})
+    fraction = {"metadataType": "MetadataDoubleValue", "double_value": 1.5}
+    theirs = {"training_epochs": whole, "eval_acc": text("N/A"), "training_note": fraction, "rank": whole}
+    add_version(registry_url, name, customProperties=theirs)
     new = {"training_epochs": 4, "eval_acc": 0.75, "training_note": "warm"}
     for _ in range(2):
         register(registry_url, model_name=name, on_existing_version="update", custom_properties=new)
@@ -388,8 +380,7 @@ def test_values_that_no_client_model_parses_do_no_harm(registry_url: str) -> Non
     structs = {"metadataType": "MetadataStructValue", "struct_value": "eyJhIjogMX0="}
     big = {"metadataType": "MetadataIntValue", "int_value": "2147483647"}
     version = add_version(registry_url, name, uri="", customProperties={"tree": structs, "big": big})
-    artifact = {"artifactType": "model-artifact", "name": "a", "uri": "gs://old", "customProperties": {"tree": structs}}
-    call(registry_url, "POST", f"/model_versions/{version['id']}/artifacts", artifact)
+    add_artifact(registry_url, version, name="a", uri="gs://old", customProperties={"tree": structs})
     (before,) = versions_of(registry_url, name)
     for _ in range(2):
         register(registry_url, model_name=name, on_existing_version="update")

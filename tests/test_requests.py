@@ -164,14 +164,8 @@ def test_a_server_that_explains_itself_in_a_bare_text_is_understood(
     registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(registry.url)
-    missing = {"status": 404, "document": "no such version", "text": '"no such version"', "headers": {}}
-    opened = component.open_session
-
-    def forgetful(*given: Any) -> Any:
-        send, close = opened(*given)
-        return lambda *request: missing if request[0] == "PATCH" else send(*request), close
-
-    monkeypatch.setattr(component, "open_session", forgetful)
+    missing, answered = (404, "application/json", b'"no such version"'), registry.answered
+    monkeypatch.setattr(registry, "answered", lambda r: missing if r.method == "PATCH" else answered(r))
     with pytest.raises(RuntimeError, match=r"\(status 404\): no such version\."):
         register(registry.url, author="somebody else")
 
@@ -180,15 +174,9 @@ def test_a_filter_that_is_blamed_for_the_databases_restart_is_asked_again(
     registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = "error listing model versions: invalid filter query, type mismatch or invalid value in comparison"
-    answer = {"code": "400", "message": f"{message}: bad request"}
-    replies = [{"status": 400, "document": answer, "text": json.dumps(answer), "headers": {}}]
-    opened = component.open_session
-
-    def faulty(*given: Any) -> Any:
-        send, close = opened(*given)
-        return lambda *request: replies.pop() if replies else send(*request), close
-
-    monkeypatch.setattr(component, "open_session", faulty)
+    answer = json.dumps({"code": "400", "message": f"{message}: bad request"}).encode()
+    blamed, answered = (400, "application/json", answer), registry.answered
+    monkeypatch.setattr(registry, "answered", lambda r: blamed if r.number == 1 else answered(r))
     assert register(registry.url) == "1"
     assert len(waits) == 1
 
