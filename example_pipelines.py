@@ -31,11 +31,14 @@ except ModuleNotFoundError:  # not installed, but loaded by path as one folder o
 
 model_registry = component.model_registry
 
-BASE_IMAGE = "registry.access.redhat.com/ubi9/python-311:latest"
-PACKAGES = ["scikit-learn==1.9.1"]
+# The registry's UI shows a property that is a URL as a link: this one leads from a version to its run. The component
+# fills in the placeholder, since KFP's driver does so only where it is a whole parameter. Write your Kubeflow's host.
+PIPELINE_RUN_URL = f"https://kubeflow.example.com/pipeline/#/runs/details/{dsl.PIPELINE_JOB_ID_PLACEHOLDER}"
 
 
-@dsl.component(base_image=BASE_IMAGE, packages_to_install=PACKAGES)
+@dsl.component(
+    base_image="registry.access.redhat.com/ubi9/python-311:latest", packages_to_install=["scikit-learn==1.9.1"]
+)
 def train_digits_classifier(
     regularization: float,
     max_iterations: int,
@@ -84,7 +87,9 @@ def train_digits_classifier(
     output_metrics.log_metric("accuracy", float(classifier.score(images, digits)))
 
 
-@dsl.component(base_image=BASE_IMAGE, packages_to_install=PACKAGES)
+@dsl.component(
+    base_image="registry.access.redhat.com/ubi9/python-311:latest", packages_to_install=["scikit-learn==1.9.1"]
+)
 def evaluate_digits_classifier(
     input_model: dsl.Input[dsl.Model],
     held_out_data: dsl.Input[dsl.Dataset],
@@ -192,7 +197,11 @@ def train_and_register(
         source_pipeline_run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
         source_pipeline_run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
         on_existing_version=on_existing_version,
-        custom_properties={"task": "image-classification", "digits": ""},
+        custom_properties={
+            "task": "image-classification",
+            "digits": "",  # a label
+            "pipeline_run_url": PIPELINE_RUN_URL,
+        },
     )
     registration.set_caching_options(False)  # a cached step registers nothing
     registration.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
@@ -205,11 +214,10 @@ def train_and_register(
     pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi")),
 )
 def register_finetuned_model(
-    model_uri: str = "s3://models/granite-fine-tuned/model",
-    training_metrics_uri: str = "s3://models/granite-fine-tuned/training-metrics",
-    eval_metrics_uri: str = "s3://models/granite-fine-tuned/eval-metrics",
-    eval_results_uri: str = "s3://models/granite-fine-tuned/results.json",
-    base_model: str = "ibm-granite/granite-3.1-8b-base",
+    model_uri: str = "minio://mlpipeline/models/granite-fine-tuned/model",
+    training_metrics_uri: str = "minio://mlpipeline/models/granite-fine-tuned/training-metrics",
+    eval_metrics_uri: str = "minio://mlpipeline/models/granite-fine-tuned/eval-metrics",
+    eval_results_uri: str = "minio://mlpipeline/models/granite-fine-tuned/results.json",
     registry_address: str = "model-registry-service.kubeflow.svc.cluster.local",
     registry_port: int = 8080,
     model_name: str = "granite-fine-tuned",
@@ -222,15 +230,15 @@ def register_finetuned_model(
 ) -> str:
     """Register a model that was fine-tuned and evaluated with lm-eval elsewhere.
 
-    An imported metrics artifact holds the values that the import gives it. In a pipeline that trains the model itself,
-    connect the training and evaluation steps' own outputs instead, as `train_and_register` does.
+    An imported metrics artifact holds the values that the import gives it, and KFP fills in no parameter there. In a
+    pipeline that trains the model itself, connect the training and evaluation steps' own outputs instead, as
+    `train_and_register` does.
 
     Args:
         model_uri: Where the fine-tuned model is.
         training_metrics_uri: The training step's metrics artifact.
         eval_metrics_uri: The evaluation step's metrics artifact.
         eval_results_uri: The results file of lm-eval.
-        base_model: What was fine-tuned.
         registry_address: Address of the Model Registry; empty registers nothing.
         registry_port: Its port, unless the address has one.
         model_name: Name of the registered model.
@@ -244,11 +252,11 @@ def register_finetuned_model(
     Returns:
         The registered model's ID.
     """
-    model = dsl.importer(artifact_uri=model_uri, artifact_class=dsl.Model, metadata={"model_name": base_model})
+    model = dsl.importer(artifact_uri=model_uri, artifact_class=dsl.Model)
     training_metrics = dsl.importer(
         artifact_uri=training_metrics_uri,
         artifact_class=dsl.Metrics,
-        metadata={"num_epochs": 3, "learning_rate": 2e-5, "lora_r": 16},  # a pipeline parameter would become a text
+        metadata={"num_epochs": 3, "learning_rate": 2e-5, "lora_r": 16},
     )
     eval_metrics = dsl.importer(
         artifact_uri=eval_metrics_uri, artifact_class=dsl.Metrics, metadata={"eval_limit": "all"}
@@ -272,6 +280,7 @@ def register_finetuned_model(
         source_pipeline_run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
         source_pipeline_run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
         on_existing_version=on_existing_version,
+        custom_properties={"base_model": "ibm-granite/granite-3.1-8b-base", "pipeline_run_url": PIPELINE_RUN_URL},
     )
     registration.set_caching_options(False)  # a cached step registers nothing
     registration.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
@@ -283,7 +292,7 @@ def registry_to_use() -> Iterator[str]:
     """The address of the server that MODEL_REGISTRY_URL names, else of the tests' registry, started for this run."""
     given = os.environ.get("MODEL_REGISTRY_URL", "")
     if given:
-        yield component.registry_base_url(given, 8080)
+        yield given.rstrip("/")
         return
     path = Path(__file__).resolve().parent / "tests" / "local_registry.py"
     if not path.is_file():

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
+import pkgutil
+import sys
 from collections.abc import Iterator
 
+import kfp_model_registry.shared
 import pytest
-from kfp_model_registry import component
 from local_registry import LocalRegistry
+
+# In a pod the embedded package is `shared`; under that name the component's function finds the very modules tested here.
+sys.modules["shared"] = kfp_model_registry.shared
+for _module in pkgutil.iter_modules(kfp_model_registry.shared.__path__):
+    sys.modules[f"shared.{_module.name}"] = importlib.import_module(f"kfp_model_registry.shared.{_module.name}")
 
 SURROUNDINGS = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -22,6 +31,12 @@ def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _remarks(caplog: pytest.LogCaptureFixture) -> None:
+    """Every test can read the component's remarks as `caplog.messages`."""
+    caplog.set_level(logging.INFO, "model_registry")
+
+
 @pytest.fixture
 def registry() -> Iterator[LocalRegistry]:
     """An empty registry of the test's own."""
@@ -34,7 +49,7 @@ def registry_url() -> Iterator[str]:
     """A registry to talk to over HTTP only: MODEL_REGISTRY_URL if set, else an empty one in memory."""
     given = os.environ.get("MODEL_REGISTRY_URL", "")
     if given:
-        yield component.registry_base_url(given, 8080)
+        yield given.rstrip("/")
         return
     with LocalRegistry() as running:
         yield running.url

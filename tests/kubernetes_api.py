@@ -5,7 +5,7 @@ the environment.
 
     with KubernetesApi(tmp_path) as api:
         api.pods["train-x7k2p-3961"] = pod("train-x7k2p-3961", "train-x7k2p", run_id="0a1b")
-        seen, remarks = component.observe_cluster(["run_id"], False, account_dir=api.account_dir)
+        seen = cluster.observe(Run(name="nightly"), False, api.account_dir)
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class KubernetesApi:
         pods: The pods by name; an unknown one is a 404.
         workflows: The Workflows by name.
         answers: By "pods" or "workflows", what goes wrong there: an HTTP status, "hang" (no answer for
-            5 s), "drip" (a header of 5 s, byte by byte), "drop" (the connection closes) or "html" (a proxy's page).
+            5 s), "drop" (the connection closes) or "html" (a proxy's page).
         requests: The paths asked for so far.
         account_dir: The service account's folder.
         environment: The environment variables that a pod has.
@@ -156,12 +156,6 @@ def handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
             # A sick server recovers after a while: who waits for it for ever fails a test instead of hanging it.
             if wrong == "hang":
                 api.stopping.wait(5)
-            elif wrong == "drip":
-                self.wfile.write(b"HTTP/1.1 100 Continue\r\nX-Slow: ")
-                for _ in range(100):
-                    if not api.stopping.wait(0.05):
-                        self.wfile.write(b".")
-                self.wfile.write(b"\r\n\r\n")
             code, found = api.answer(self.path, self.headers.get("Authorization", ""))
             body = b"<html>gateway</html>" if wrong == "html" else json.dumps(found).encode()
             self.send_response(code)

@@ -1,10 +1,10 @@
 """A small, strict Model Registry in memory, on loopback: for trying the component out and for testing it, no more.
 
 It answers like a real Model Registry server where a registration can go wrong: exact status codes, JSON errors, the
-LIKE behind `?name=`, names stored as `<parent id>:<name>`, PATCH semantics, both API versions, and the two ways in
-which databases compare names. It keeps nothing, checks no rights and knows no other API.
+LIKE behind `?name=`, names stored as `<parent id>:<name>`, PATCH semantics, numbers as Go prints them, both API
+versions, and the two ways in which databases compare names. It keeps nothing, checks no rights and knows no other API.
 
-    python tests/local_registry.py --port 8080
+    python tests/local_registry.py --port 8080 --api v1
 
 In tests:
 
@@ -33,19 +33,22 @@ import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 JSON = dict[str, Any]
 Collation = Literal["exact", "folding"]
 Kind = Literal["model", "version", "artifact"]
 
+APIS = ("v1", "v1alpha3")
 NAME_LIMIT = 255
 URI_LIMIT = 2600
 UNLIMITED = sys.maxsize  # a list without a page size holds everything
 STRUCT_PREFIX = "mlmd-struct::"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 COMMON_FIELDS = {"customProperties", "description", "externalId"}
 OUTPUT_FIELDS = {"id", "createTimeSinceEpoch", "lastUpdateTimeSinceEpoch"}
@@ -79,8 +82,10 @@ PROPERTY_FIELDS = {
 FILTERABLE_FIELDS = {
     "model": {*OUTPUT_FIELDS, "name", "externalId", "state", "owner"},
     "version": {*OUTPUT_FIELDS, "name", "externalId", "state", "author", "registeredModelId"},
-    "artifact": {*OUTPUT_FIELDS, "name"} | ARTIFACT_FIELDS["model-artifact"] - {"customProperties", "description"},
+    "artifact": {*OUTPUT_FIELDS, "name"}
+    | ARTIFACT_FIELDS["model-artifact"] - {"customProperties", "description", "artifactType"},
 }
+INTEGER_FIELDS = {*OUTPUT_FIELDS, "registeredModelId"}
 TITLES = {"model": "registered model", "version": "model version", "artifact": "artifact"}
 
 
@@ -91,6 +96,31 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+# ---- how Go reads and prints numbers ---------------------------------------------------------------------------------
+
+
+def go_int32(text: str) -> int:
+    """A whole number of 32 bits as `strconv.ParseInt` reads it, signs included."""
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or not -(2**31) <= int(text) < 2**31:
+        raise ValueError(f"{text!r} is no number of 32 bits")
+    return int(text)
+
+
+def go_double(value: float) -> str:
+    """A double as `encoding/json` prints it: the shortest digits, without a point or an exponent where it can."""
+    digits = Decimal(repr(value)).normalize()
+    return format(digits, "e" if value and not 1e-6 <= abs(value) < 1e21 else "f")
+
+
+def encoded(value: Any) -> str:
+    """JSON as the server writes it; Python's own differs in its doubles."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{encoded(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(encoded, value)) + "]"
+    return go_double(value) if isinstance(value, float) else json.dumps(value)
 
 
 # ---- how databases compare names -------------------------------------------------------------------------------------
@@ -145,9 +175,10 @@ FILTER_TOKENS = re.compile(
       | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
       | (?P<quoted>`(?:[^`\\]|\\.)*`)
       | (?P<operator>>=|<=|!=|=|>|<)
-      | (?P<punctuation>[().])""",
+      | (?P<punctuation>[().,])""",
     re.VERBOSE | re.ASCII,
 )
+VALUE_FIELDS = ("string_value", "double_value", "int_value", "bool_value")
 Predicate = Callable[["Entity"], bool]
 Token = tuple[str, str]
 
@@ -172,7 +203,7 @@ def string_literal(literal: str) -> str:
 
 
 class FilterParser:
-    """Reads a filter query of one kind of entity: comparisons, AND before OR, parentheses."""
+    """Reads a filter query of one kind of entity: comparisons, AND before OR, parentheses; keywords in capitals."""
 
     def __init__(self, text: str, kind: Kind, collation: Collation) -> None:
         self.tokens = filter_tokens(text)
@@ -209,32 +240,49 @@ class FilterParser:
     def comparison(self) -> Predicate:
         name, value_field = self.property_name()
         kind, operator = self.take()
-        operator = operator.upper()
-        if kind != "operator" and operator not in ("LIKE", "ILIKE"):
+        if kind != "operator" and operator not in ("LIKE", "ILIKE", "IN"):
             raise ApiError(400, f"invalid filter query: {operator!r} is no operator")
-        return comparison(self.kind, name, value_field, operator, self.value(), self.collation)
+        wanted = self.values() if operator == "IN" else self.value()
+        return comparison(self.kind, name, value_field, operator, wanted, self.collation)
 
     def property_name(self) -> tuple[str, str]:
+        """A property's name, which may hold dots, and the type of value that its last part may be."""
         kind, name = self.take()
         if kind == "quoted":
             name = name.strip("`").replace("\\.", ".").replace("\\\\", "\\")
         elif kind != "word":
             raise ApiError(400, f"invalid filter query: {name!r} is no property name")
-        if self.peek() != ("punctuation", "."):
-            return name, ""
-        self.take()
-        kind, value_field = self.take()
-        if value_field not in ("string_value", "double_value", "int_value", "bool_value"):
-            raise ApiError(400, f"invalid filter query: {value_field!r} is no type of value")
-        return name, value_field
+        while kind == "word" and self.peek() == ("punctuation", "."):
+            self.take()
+            kind, part = self.take()
+            if kind != "word":
+                raise ApiError(400, f"invalid filter query: {part!r} is no part of a property name")
+            name += "." + part
+        start, _, end = name.rpartition(".")
+        return (start, end) if start and end in VALUE_FIELDS else (name, "")
 
-    def value(self) -> str | float | bool:
+    def values(self) -> list[Any]:
+        """What IN compares with: values in parentheses; one value does without."""
+        if self.peek() != ("punctuation", "("):
+            return [self.value()]
+        self.take()
+        found = [] if self.peek()[1] == ")" else [self.value()]
+        while self.peek()[1] == ",":
+            self.take()
+            found.append(self.value())
+        if self.take() != ("punctuation", ")"):
+            raise ApiError(400, "invalid filter query: a list is not closed")
+        return found
+
+    def value(self) -> Any:
         kind, text = self.take()
         if kind == "string":
             return string_literal(text)
-        if kind in ("int", "float"):
+        if kind == "int" and len(text) < 20:
+            return int(text)
+        if kind == "float" and math.isfinite(float(text)):
             return float(text)
-        if kind == "word" and text.lower() in ("true", "false"):
+        if kind == "word" and text in ("true", "false", "TRUE", "FALSE"):
             return text.lower() == "true"
         raise ApiError(400, f"invalid filter query: {text!r} is no value")
 
@@ -247,7 +295,7 @@ class FilterParser:
         return self.tokens.pop(0)
 
     def takes_word(self, word: str) -> bool:
-        if self.peek()[0] == "word" and self.peek()[1].upper() == word:
+        if self.peek() == ("word", word):
             self.take()
             return True
         return False
@@ -262,23 +310,61 @@ def comparison(kind: Kind, name: str, value_field: str, operator: str, wanted: A
         elif operator == "LIKE" and ":" not in wanted and not wanted.startswith("%"):
             wanted = "%:" + wanted
 
+    is_field = name in FILTERABLE_FIELDS[kind]
+    column = field_column(name) if is_field else value_field or value_column(wanted)
+    try:
+        wanted = as_column(column, operator, wanted)
+    except ValueError as error:
+        if collation == "folding":  # MySQL makes a number of any text; that it finds `0` in names is left out here
+            return lambda entity: False
+        message = "invalid filter query, type mismatch or invalid value in comparison"
+        raise ApiError(400, message) from error
+
     def matches(entity: Entity) -> bool:
-        found = entity.filter_value(name, value_field, wanted)
+        found = entity.field_value(name) if is_field else entity.property_value(name, column)
         return found is not None and compare(found, operator, wanted, collation)
 
     return matches
 
 
+def field_column(name: str) -> str:
+    """The type of an entity's own field."""
+    return "int_value" if name in INTEGER_FIELDS else "string_value"
+
+
+def value_column(wanted: Any) -> str:
+    """Where custom properties are looked at for a literal, unless the filter names a type: for a whole number, both."""
+    if isinstance(wanted, bool):
+        return "bool_value"
+    return {int: "a number", float: "double_value"}.get(type(wanted), "string_value")
+
+
+def as_column(column: str, operator: str, wanted: Any) -> Any:
+    """A literal as a column's type; what PostgreSQL cannot take for one is a ValueError."""
+    if operator in ("LIKE", "ILIKE") and column != "string_value":
+        raise ValueError(f"{column} has no {operator}")
+    if isinstance(wanted, list):
+        return [as_column(column, "=", item) for item in wanted]
+    if column in ("string_value", "bool_value"):
+        if isinstance(wanted, str if column == "string_value" else bool):
+            return wanted
+    elif not isinstance(wanted, bool):
+        number = float(wanted)  # PostgreSQL reads a text as the column's type
+        if column == "double_value" or number.is_integer():
+            return number
+    raise ValueError(f"{wanted!r} is no {column}")
+
+
 def compare(found: Any, operator: str, wanted: Any, collation: Collation) -> bool:
-    """One SQL comparison; values of different types are never equal."""
-    if isinstance(found, str) and isinstance(wanted, str):
-        if operator == "LIKE":
-            return is_like(found, wanted, collation)
-        if operator == "ILIKE":
-            return is_like(found.upper(), wanted.upper(), collation)
+    """One SQL comparison of values of one type."""
+    if operator == "IN":
+        return any(compare(found, "=", item, collation) for item in wanted)
+    if operator == "LIKE":
+        return is_like(found, wanted, collation)
+    if operator == "ILIKE":
+        return is_like(found.upper(), wanted.upper(), collation)
+    if isinstance(found, str):
         found, wanted = collated(found, collation), collated(wanted, collation)
-    elif operator in ("LIKE", "ILIKE") or isinstance(found, str) or isinstance(wanted, str):
-        return False
     outcomes: dict[str, bool] = {
         "=": found == wanted,
         "!=": found != wanted,
@@ -316,31 +402,21 @@ class Entity:
         properties = {name: shown_value(stored) for name, stored in self.fields["customProperties"].items()}
         return {"id": str(self.id), "name": self.name, **self.fields, "customProperties": properties}
 
-    def filter_value(self, name: str, value_field: str, wanted: Any) -> Any:
-        """What a filter compares with `wanted`: a field of the entity, else a custom property of a fitting type."""
-        if name == "name":
-            return self.stored_name
-        if name in FILTERABLE_FIELDS[self.kind]:
-            value = str(self.id) if name == "id" else self.fields.get(name)
-            is_numeric = name.endswith(("Epoch", "Id", "id")) and name not in ("externalId", "modelSourceId")
-            return float(value) if value is not None and is_numeric and not isinstance(wanted, str) else value
-        return property_value(self.fields["customProperties"].get(name), value_field, wanted)
+    def field_value(self, name: str) -> Any:
+        """What a filter compares of the entity's own fields."""
+        if name in ("id", "name"):
+            return float(self.id) if name == "id" else self.stored_name
+        value = self.fields.get(name)
+        return float(value) if value is not None and name in INTEGER_FIELDS else value
 
-
-def property_value(stored: JSON | None, value_field: str, wanted: Any) -> Any:
-    """A custom property's value if it is of the asked type, or, without one, of the type of `wanted`."""
-    if stored is None:
-        return None
-    held_in = PROPERTY_FIELDS[stored["metadataType"]]
-    if isinstance(wanted, str):
-        fitting = {"string_value"}
-    elif isinstance(wanted, bool):
-        fitting = {"bool_value"}
-    else:
-        fitting = {"double_value", "int_value"}
-    if held_in not in fitting or (value_field and held_in != value_field):
-        return None
-    return float(stored[held_in]) if held_in in ("double_value", "int_value") else stored[held_in]
+    def property_value(self, name: str, column: str) -> Any:
+        """What a filter compares of the custom properties: one of the asked type."""
+        stored = self.fields["customProperties"].get(name)
+        held_in = PROPERTY_FIELDS[stored["metadataType"]] if stored else ""
+        fitting = ("int_value", "double_value") if column == "a number" else (column,)
+        if stored is None or held_in not in fitting:
+            return None
+        return float(stored[held_in]) if held_in in ("int_value", "double_value") else stored[held_in]
 
 
 def metadata_value(value: Any) -> JSON:
@@ -420,16 +496,18 @@ def merged_names(properties: JSON, collation: Collation) -> JSON:
 
 def checked_id(text: str) -> int:
     """An entity's ID, a number of 32 bits."""
-    if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or int(text) >= 2**31:
-        raise ApiError(400, f"invalid id {text!r}: a number of 32 bits is needed")
-    return int(text)
+    try:
+        return go_int32(text)
+    except ValueError as error:
+        raise ApiError(400, f"invalid id: {error}") from error
 
 
 class Store:
     """The registry's tables and their rules; no HTTP. One lock around every call."""
 
-    def __init__(self, collation: Collation) -> None:
+    def __init__(self, collation: Collation, keeps_old_types: bool) -> None:
         self.collation = collation
+        self.keeps_old_types = keeps_old_types
         self.lock = threading.RLock()
         self.contexts: dict[int, Entity] = {}
         self.artifacts: dict[int, Entity] = {}
@@ -453,11 +531,11 @@ class Store:
         """What lies in a parent: nothing, and no error, if there is no such parent."""
         return self.children.get((kind, checked_id(parent_id)), [])
 
-    def create(self, kind: Kind, name: str, parent: Entity | None, fields: JSON) -> Entity:
+    def create(self, kind: Kind, name: str, parent: int | None, fields: JSON) -> Entity:
         """Add an entity with these JSON fields, unless a limit or a unique name forbids it."""
         table = self.table(kind)
         now = str(time.time_ns() // 1_000_000)
-        entity = Entity(kind, len(table) + 1, parent.id if parent else None, name, {"customProperties": {}, **fields})
+        entity = Entity(kind, len(table) + 1, parent, name, {"customProperties": {}, **without_nulls(fields)})
         entity.fields.update(createTimeSinceEpoch=now, lastUpdateTimeSinceEpoch=now)
         entity.fields["customProperties"] = merged_names(entity.fields["customProperties"], self.collation)
         if len(entity.stored_name) > NAME_LIMIT:
@@ -474,7 +552,7 @@ class Store:
         return entity
 
     def update(self, entity: Entity, fields: JSON) -> Entity:
-        """Replace the fields that are given; a state that is not given falls back to its default.
+        """Replace the fields that are given; a state that is not given falls back to its default, null keeps it.
 
         What is not given, the server writes back as it gives it out: for a struct that is no base64, and refused.
         """
@@ -484,9 +562,11 @@ class Store:
             raise ApiError(400, "unable to decode a struct value: illegal base64 data at input byte 0")
         default_state = "UNKNOWN" if entity.kind == "artifact" else "LIVE"
         before = entity.fields["customProperties"]
-        entity.fields.update({"state": default_state, **fields})
+        entity.fields.update(without_nulls({"state": default_state, **fields}))
         after = merged_names(entity.fields["customProperties"], self.collation)
-        entity.fields["customProperties"] = {name: overwritten(before.get(name), new) for name, new in after.items()}
+        if self.keeps_old_types:
+            after = {name: overwritten(before.get(name), new) for name, new in after.items()}
+        entity.fields["customProperties"] = after
         entity.fields["lastUpdateTimeSinceEpoch"] = str(time.time_ns() // 1_000_000)
         return entity
 
@@ -497,16 +577,16 @@ class Store:
             raise ApiError(500, f"ERROR: value too long for type character varying({NAME_LIMIT}) (SQLSTATE 22001)")
 
     def find(self, kind: Kind, name: str, parent_id: str, external_id: str) -> Entity:
-        """The one entity that a name (an SQL LIKE!) within a parent, or an external ID, finds."""
-        if external_id:
-            found = [entity for entity in self.of_kind(kind) if entity.fields.get("externalId") == external_id]
-        elif name and kind == "model":
-            found = [entity for entity in self.of_kind(kind) if is_like(entity.name, name, self.collation)]
-        elif name and parent_id:
-            pattern = f"{parent_id}:{name}"
-            found = [entity for entity in self.of_kind(kind) if is_like(entity.stored_name, pattern, self.collation)]
-        else:
+        """The one entity that a name (an SQL LIKE!) within a parent finds, or, without a name, an external ID."""
+        parent = checked_id(parent_id) if parent_id and kind != "model" else None
+        if not external_id and not (name and (kind == "model" or parent_id)):
             raise ApiError(400, "invalid parameters: either (name and parentResourceId) or externalId is needed")
+        found = [entity for entity in self.of_kind(kind) if parent in (None, entity.parent)]
+        if name:
+            start = "" if kind == "model" else "%:" if kind == "artifact" or parent is None else f"{parent}:"
+            found = [entity for entity in found if is_like(entity.stored_name, start + name, self.collation)]
+        else:
+            found = [entity for entity in found if entity.fields.get("externalId") == external_id]
         if len(found) > 1:
             raise ApiError(404, f"multiple {TITLES[kind]}s found for name={name}, externalId={external_id}")
         if not found:
@@ -522,16 +602,29 @@ def refuse_constant(text: str) -> None:
 
 
 def parsed_body(raw: bytes) -> JSON:
-    """The JSON object that a client sent."""
+    """The JSON object that a client sent; null is as good as absent, but for a state, which then has no default."""
     try:
-        body = json.loads(raw.decode(), parse_constant=refuse_constant)
+        body = without_surrogates(json.loads(raw.decode(), parse_constant=refuse_constant))
     except ValueError as error:
         raise ApiError(400, f"invalid JSON: {error}") from error
     if not isinstance(body, dict):
         raise ApiError(400, "invalid JSON: an object is needed")
     if any("\0" in text for text in strings_of(body)):
         raise ApiError(400, "ERROR: invalid byte sequence for encoding UTF8: 0x00 (SQLSTATE 22021)")
-    return {name: value for name, value in body.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None or name == "state"}
+
+
+def without_nulls(fields: JSON) -> JSON:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def without_surrogates(value: Any) -> Any:
+    """A JSON value in which half a surrogate pair is U+FFFD, as Go reads it."""
+    if isinstance(value, str):
+        return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {without_surrogates(name): without_surrogates(item) for name, item in value.items()}
+    return [without_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def strings_of(value: Any) -> Iterator[str]:
@@ -547,29 +640,45 @@ def strings_of(value: Any) -> Iterator[str]:
             yield from strings_of(item)
 
 
-def check_fields(body: JSON, allowed: set[str], states: set[str]) -> None:
-    """Refuse unknown fields, unknown states and values of a wrong type."""
+def checked_fields(body: JSON, allowed: set[str], states: set[str]) -> JSON:
+    """The fields as they are stored; unknown fields, unknown states and values of a wrong type are refused."""
     for name, value in body.items():
         if name not in allowed:
             raise ApiError(400, f'json: unknown field "{name}"')
-        if name == "customProperties":
-            check_properties(value)
-        elif name == "state" and value not in states:
-            raise ApiError(400, f"{value!r} is no valid state")
-        elif not isinstance(value, (list if name in ("language", "tasks") else str)) and name not in ("value", "step"):
+        if name == "state":
+            if value is not None and value not in states:
+                raise ApiError(400, f"{value!r} is no valid state")
+        elif name != "customProperties" and not isinstance(value, field_types(name)):
             raise ApiError(400, f"json: cannot unmarshal field {name} of type {type(value).__name__}")
+    if "customProperties" not in body:
+        return body
+    return {**body, "customProperties": checked_properties(body["customProperties"])}
 
 
-def check_properties(properties: Any) -> None:
-    """Refuse custom properties that the real server cannot read."""
+def field_types(name: str) -> type | tuple[type, ...]:
+    """What JSON holds in a field."""
+    if name in ("language", "tasks"):
+        return list
+    return (str, int, float) if name in ("value", "step") else str
+
+
+def checked_properties(properties: Any) -> JSON:
+    """Custom properties as they are stored: each the value that its type names, whatever else it holds.
+
+    What the real server cannot read is refused.
+    """
     if not isinstance(properties, dict):
         raise ApiError(400, "json: customProperties must be an object")
-    for name, stored in properties.items():
-        value_field = PROPERTY_FIELDS.get(stored.get("metadataType", "")) if isinstance(stored, dict) else None
-        if value_field is None or set(stored) != {"metadataType", value_field}:
+    kept = {}
+    for name, sent in properties.items():
+        value_field = PROPERTY_FIELDS.get(str(sent.get("metadataType"))) if isinstance(sent, dict) else None
+        if value_field is None or value_field not in sent:
             raise ApiError(400, f"data failed to match schemas in oneOf(MetadataValue): property {name!r}")
-        if not is_value_of(value_field, stored[value_field]):
-            raise ApiError(400, f"invalid {value_field} of property {name!r}: {stored[value_field]!r}")
+        if not is_value_of(value_field, sent[value_field]):
+            raise ApiError(400, f"invalid {value_field} of property {name!r}: {sent[value_field]!r}")
+        value = float(sent[value_field]) if value_field == "double_value" else sent[value_field]
+        kept[name] = {"metadataType": sent["metadataType"], value_field: value}
+    return kept
 
 
 def is_value_of(value_field: str, value: Any) -> bool:
@@ -577,7 +686,7 @@ def is_value_of(value_field: str, value: Any) -> bool:
     if value_field == "bool_value":
         return isinstance(value, bool)
     if value_field == "double_value":
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if not isinstance(value, str):
         return False
     if value_field == "int_value":
@@ -634,7 +743,8 @@ class Api:
                 continue
             if method not in methods:
                 raise ApiError(405, "")
-            arguments: list[Any] = [*match.groups(), query if method == "GET" else parsed_body(body)]
+            ids = map(unquote, match.groups())
+            arguments: list[Any] = [*ids, query if method == "GET" else parsed_body(body)]
             with self.store.lock:
                 return methods[method](*arguments)
         raise ApiError(404, "404 page not found")
@@ -642,7 +752,7 @@ class Api:
     # registered models
 
     def create_model(self, body: JSON) -> Answer:
-        check_fields(body, MODEL_FIELDS | {"name"}, CONTEXT_STATES)
+        body = checked_fields(body, MODEL_FIELDS | {"name"}, CONTEXT_STATES)
         check_required(body, ["name"])
         return 201, self.store.create("model", body.pop("name"), None, {"state": "LIVE", **body}).as_json()
 
@@ -650,7 +760,7 @@ class Api:
         return self.one(self.store.get("model", model_id))
 
     def update_model(self, model_id: str, body: JSON) -> Answer:
-        check_fields(body, MODEL_FIELDS, CONTEXT_STATES)
+        body = checked_fields(body, MODEL_FIELDS, CONTEXT_STATES)
         return 200, self.store.update(self.store.get("model", model_id), body).as_json()
 
     def find_model(self, query: Query) -> Answer:
@@ -662,10 +772,12 @@ class Api:
     # model versions
 
     def create_version(self, body: JSON) -> Answer:
-        check_fields(body, VERSION_FIELDS | {"name", "registeredModelId"}, CONTEXT_STATES)
+        """Create a version; whether there is such a model, the server does not ask."""
+        body = checked_fields(body, VERSION_FIELDS | {"name", "registeredModelId"}, CONTEXT_STATES)
         check_required(body, ["name", "registeredModelId"])
-        model = self.store.get("model", body["registeredModelId"])
-        return 201, self.store.create("version", body.pop("name"), model, {"state": "LIVE", **body}).as_json()
+        model_id = checked_id(body["registeredModelId"])
+        fields = {"state": "LIVE", **body, "registeredModelId": str(model_id)}
+        return 201, self.store.create("version", fields.pop("name"), model_id, fields).as_json()
 
     def create_version_of(self, model_id: str, body: JSON) -> Answer:
         body = {name: value for name, value in body.items() if name not in OUTPUT_FIELDS}
@@ -676,7 +788,7 @@ class Api:
         return self.one(self.store.get("version", version_id))
 
     def update_version(self, version_id: str, body: JSON) -> Answer:
-        check_fields(body, VERSION_FIELDS, CONTEXT_STATES)
+        body = checked_fields(body, VERSION_FIELDS, CONTEXT_STATES)
         return 200, self.store.update(self.store.get("version", version_id), body).as_json()
 
     def find_version(self, query: Query) -> Answer:
@@ -692,8 +804,7 @@ class Api:
 
     def upsert_artifact_of(self, version_id: str, body: JSON) -> Answer:
         version = self.store.get("version", version_id)
-        check_required(body, ["artifactType"])
-        self.check_artifact(body, body["artifactType"], OUTPUT_FIELDS | {"name"})
+        body = self.checked_artifact(body, str(body.get("artifactType")), OUTPUT_FIELDS | {"name"})
         fields = {name: value for name, value in body.items() if name not in OUTPUT_FIELDS | {"name"}}
         if body.get("id"):
             artifact = self.store.get("artifact", body["id"])
@@ -702,20 +813,20 @@ class Api:
             state = {"state": artifact.fields["state"]} if "state" in artifact.fields else {}
             return 200, self.store.update(artifact, state | fields).as_json()
         name = body.get("name") or str(uuid.uuid4())
-        return 201, self.store.create("artifact", name, version, fields).as_json()
+        return 201, self.store.create("artifact", name, version.id, fields).as_json()
 
     def get_artifact(self, artifact_id: str, query: Query) -> Answer:
         return self.one(self.store.get("artifact", artifact_id))
 
     def update_artifact(self, artifact_id: str, body: JSON) -> Answer:
         artifact = self.store.get("artifact", artifact_id)
-        self.check_artifact(body, artifact.fields["artifactType"], set())
+        body = self.checked_artifact(body, artifact.fields["artifactType"], set())
         return 200, self.store.update(artifact, body).as_json()
 
-    def check_artifact(self, body: JSON, artifact_type: str, more_fields: set[str]) -> None:
+    def checked_artifact(self, body: JSON, artifact_type: str, more_fields: set[str]) -> JSON:
         if artifact_type not in ARTIFACT_FIELDS or body.get("artifactType", artifact_type) != artifact_type:
             raise ApiError(400, f"data failed to match schemas in oneOf(Artifact): artifactType {artifact_type!r}")
-        check_fields(body, ARTIFACT_FIELDS[artifact_type] | more_fields, ARTIFACT_STATES)
+        return checked_fields(body, ARTIFACT_FIELDS[artifact_type] | more_fields, ARTIFACT_STATES)
 
     def find_artifact(self, query: Query) -> Answer:
         return self.one(self.found("artifact", query))
@@ -724,7 +835,9 @@ class Api:
         return self.page(self.store.of_kind("artifact"), "artifact", query)
 
     def list_model_artifacts(self, query: Query) -> Answer:
-        return self.page(self.store.of_kind("artifact"), "artifact", {**query, "artifactType": "model-artifact"})
+        """Every model artifact; the server ignores a filter here."""
+        query = {**query, "artifactType": "model-artifact", "filterQuery": ""}
+        return self.page(self.store.of_kind("artifact"), "artifact", query)
 
     def list_artifacts_of(self, version_id: str, query: Query) -> Answer:
         return self.page(self.store.children_of("artifact", version_id), "artifact", query)
@@ -742,43 +855,37 @@ class Api:
 
     def page(self, entities: Iterable[Entity], kind: Kind, query: Query) -> Answer:
         """One page of the entities that pass the filter."""
-        if query.get("artifactType"):
+        if kind == "artifact" and query.get("artifactType"):
+            if query["artifactType"] not in ARTIFACT_FIELDS:
+                raise ApiError(400, f"invalid artifact type {query['artifactType']}")
             entities = (entity for entity in entities if entity.fields["artifactType"] == query["artifactType"])
         if query.get("filterQuery", "").strip():
             entities = filter(FilterParser(query["filterQuery"], kind, self.store.collation).parse(), entities)
-        ordered = sorted(entities, key=order_key(query.get("orderBy") or "ID"))
-        if sort_order(query.get("sortOrder") or "ASC") == "DESC":
+        ordered = sorted(entities, key=order_key(query.get("orderBy", "")))
+        if query.get("sortOrder") == "DESC":  # anything else is ascending
             ordered.reverse()
-        start, size = page_start(query.get("nextPageToken", "")), page_size(query.get("pageSize", ""))
-        shown = ordered[start : start + size]
+        start, asked = page_start(query.get("nextPageToken", "")), page_size(query.get("pageSize", ""))
+        end = start + (asked if asked > 0 else UNLIMITED)
+        shown = ordered[start:end]
         for entity in shown:
             check_readable(entity)
-        token = base64.b64encode(str(start + size).encode()).decode() if start + size < len(ordered) else ""
+        token = base64.b64encode(str(end).encode()).decode() if end < len(ordered) else ""
         items = [entity.as_json() for entity in shown]
-        asked = 0 if size == UNLIMITED else size
         return 200, {"items": items, "nextPageToken": token, "pageSize": asked, "size": len(items)}
 
 
 def order_key(order_by: str) -> Callable[[Entity], tuple[int, int]]:
-    names = {"ID": "", "CREATE_TIME": "createTimeSinceEpoch", "LAST_UPDATE_TIME": "lastUpdateTimeSinceEpoch"}
-    if order_by not in names:
-        raise ApiError(400, f"unsupported order by field: {order_by}")
-    name = names[order_by]
+    """How a list is sorted: by ID, too, where the server does not know the order that is asked for."""
+    name = {"CREATE_TIME": "createTimeSinceEpoch", "LAST_UPDATE_TIME": "lastUpdateTimeSinceEpoch"}.get(order_by)
     return lambda entity: (int(entity.fields[name]) if name else 0, entity.id)
 
 
-def sort_order(text: str) -> str:
-    if text not in ("ASC", "DESC"):
-        raise ApiError(400, f"unsupported sort order: {text}")
-    return text
-
-
 def page_size(text: str) -> int:
-    if not text:
-        return UNLIMITED
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise ApiError(400, f"invalid pageSize: {text}")
-    return int(text) or UNLIMITED
+    """How many entities a page holds; without a positive number all of them."""
+    try:
+        return go_int32(text or "0")
+    except ValueError as error:
+        raise ApiError(400, f"invalid pageSize: {error}") from error
 
 
 def page_start(token: str) -> int:
@@ -822,7 +929,12 @@ class Request:
         return json.loads(self.raw_body) if self.raw_body else None
 
 
-Fault = Literal["drop_before", "drop_after", "error_after", "conflict"] | int | Callable[[Request], None]
+Fault = (
+    Literal["drop_before", "drop_after", "error_after", "conflict"]
+    | int
+    | tuple[int, str, bytes]
+    | Callable[[Request], None]
+)
 
 
 @dataclass
@@ -887,7 +999,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = respond
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = respond
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: tests read `registry.requests`."""
@@ -902,6 +1014,7 @@ class Server(ThreadingHTTPServer):
 
 
 def encoded_error(status: int, message: str) -> bytes:
+    """The JSON in which a server says what is wrong."""
     return json.dumps({"code": str(status), "message": message}).encode()
 
 
@@ -919,9 +1032,10 @@ class LocalRegistry:
         forbidden: Whether every request is answered with 403.
         prefix: A path in front of `/api`, as an ingress adds.
         port: The port; 0 takes a free one.
+        keeps_old_types: Whether a PATCH that changes a property's type keeps the old value, as servers before 0.3.9 do.
     """
 
-    apis: tuple[str, ...] = ("v1", "v1alpha3")
+    apis: tuple[str, ...] = APIS
     collation: Collation = "exact"
     tls: tuple[str, str] | None = None
     latency: float = 0.0
@@ -929,11 +1043,12 @@ class LocalRegistry:
     forbidden: bool = False
     prefix: str = ""
     port: int = 0
+    keeps_old_types: bool = False
     requests: list[Request] = field(default_factory=list, init=False)
     connections: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.collation)
+        self.store = Store(self.collation, self.keeps_old_types)
         self.api = Api(self.store)
         self.injections: list[Injection] = []
         self.lock = threading.Lock()
@@ -982,8 +1097,11 @@ class LocalRegistry:
 
         Args:
             fault: "drop_before" closes the connection before acting, "drop_after" acts and closes it without an answer,
-                "error_after" acts and answers 500, a status answers that without acting, "conflict" lets somebody else
-                create the same entity first, and a callable is called with the request before it acts.
+                "error_after" acts and answers 500, a status answers that, in JSON, without acting, "conflict" lets
+                somebody else create the same entity first, and a callable is called with the request before it acts.
+                A whole answer, (status, content type, body), is given without acting: what a mesh says is
+                `(403, "text/plain", b"RBAC: access denied")`, what a database does
+                `(500, "application/json", encoded_error(500, "Illegal mix of collations"))`.
             match: A regular expression searched for in "METHOD /path?query".
             nth: The number of the request since the start, counted from 1.
             times: How many requests it hits.
@@ -1000,14 +1118,14 @@ class LocalRegistry:
     def add_version(self, model_id: str, name: str, **fields: Any) -> JSON:
         """Preload a model version."""
         fields = {"state": "LIVE", **fields, "registeredModelId": model_id}
-        return self.add("version", name, self.store.get("model", model_id), fields)
+        return self.add("version", name, self.store.get("model", model_id).id, fields)
 
     def add_artifact(self, version_id: str, name: str = "", **fields: Any) -> JSON:
         """Preload an artifact: a model artifact in state LIVE, unless the fields say otherwise."""
         fields = {"state": "LIVE", "artifactType": "model-artifact", **fields}
-        return self.add("artifact", name or str(uuid.uuid4()), self.store.get("version", version_id), fields)
+        return self.add("artifact", name or str(uuid.uuid4()), self.store.get("version", version_id).id, fields)
 
-    def add(self, kind: Kind, name: str, parent: Entity | None, fields: JSON) -> JSON:
+    def add(self, kind: Kind, name: str, parent: int | None, fields: JSON) -> JSON:
         properties = fields.get("customProperties", {})
         fields = {**fields, "customProperties": {key: metadata_value(value) for key, value in properties.items()}}
         with self.store.lock:
@@ -1071,8 +1189,10 @@ class LocalRegistry:
         if fault == "drop_before":
             raise DroppedConnection
         if isinstance(fault, int):
-            answer = encoded_error(fault, "injected: nothing was done")
-            return fault, {"Content-Type": "application/json", **more_headers}, answer
+            fault = (fault, "application/json", encoded_error(fault, "injected: nothing was done"))
+        if isinstance(fault, tuple):
+            status, content_type, answer = fault
+            return status, {"Content-Type": content_type, **more_headers}, answer
         if injection and fault == "conflict":
             self.be_faster(request, injection.fields)
         elif callable(fault):
@@ -1117,14 +1237,21 @@ class LocalRegistry:
             if error.message == "404 page not found":
                 return 404, "text/plain; charset=utf-8", b"404 page not found\n"
             return error.status, "application/json; charset=UTF-8", encoded_error(error.status, error.message)
-        return status, "application/json; charset=UTF-8", json.dumps(answer).encode()
+        return status, "application/json; charset=UTF-8", encoded(answer).encode()
 
 
 def main() -> None:
     """Serve a registry until interrupted."""
     parser = argparse.ArgumentParser(description="A Model Registry in memory, for trying and testing only.")
     parser.add_argument("--port", type=int, default=8080, help="the port on 127.0.0.1 (0: any free one)")
-    with LocalRegistry(port=parser.parse_args().port) as registry:
+    parser.add_argument(
+        "--api",
+        action="append",
+        choices=APIS,
+        help="an API version to serve; may be given more than once (default: all of them)",
+    )
+    arguments = parser.parse_args()
+    with LocalRegistry(port=arguments.port, apis=tuple(arguments.api or APIS)) as registry:
         print(f"Local Model Registry, in memory, for trying and testing only: {registry.url}", flush=True)
         try:
             threading.Event().wait()

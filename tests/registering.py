@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 from kfp_model_registry import model_registry
 
 JSON = dict[str, Any]
+APIS = ("v1", "v1alpha3")
 
 
 def register(url: str, **arguments: Any) -> str:
@@ -41,17 +42,22 @@ def fresh_name(base: str = "model") -> str:
     return f"{base}-{uuid.uuid4().hex[:12]}"
 
 
+def is_api_missing(error: HTTPError) -> bool:
+    """Whether a server says that it has no such address: in plain text, where an unknown entity is a 404 in JSON."""
+    return error.code == 404 and "json" not in error.headers.get("Content-Type", "")
+
+
 def call(url: str, method: str, path: str, body: JSON | None = None, query: dict[str, str] | None = None) -> JSON:
     """Make one request to the API version that the server has, and return its JSON."""
     content = None if body is None else json.dumps(body).encode()
-    for api in ("v1", "v1alpha3"):
+    for api in APIS:
         address = f"{url}/api/model_registry/{api}{path}?{urlencode(query or {}, quote_via=quote)}"
         request = Request(address, content, {"Content-Type": "application/json"}, method=method)
         try:
             with urlopen(request) as answer:
                 return json.load(answer)
         except HTTPError as error:
-            if error.code != 404:
+            if not is_api_missing(error):
                 raise
     raise AssertionError(f"{url} serves no {path}")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -39,6 +43,32 @@ def program() -> str:
     return container()["command"][-1]
 
 
+def archive(source: str) -> dict[str, bytes]:
+    """The files that a program carries, by name."""
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive_text(source)))) as packed:
+        files = {member.name.removeprefix("./"): packed.extractfile(member) for member in packed if member.isfile()}
+        return {name: file.read() for name, file in files.items() if file}
+
+
+def archive_text(source: str) -> str:
+    """The archive as it stands in the program: base64 of a gzipped tar."""
+    match = re.search(r"__KFP_EMBEDDED_ARCHIVE_B64 = '([^']+)'", source)
+    assert match is not None
+    return match[1]
+
+
+def with_account_dir(source: str, account_dir: str) -> str:
+    """The program of a pod whose service account is mounted elsewhere, since tests may not write to /var/run."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as packed:
+        for name, content in archive(source).items():
+            changed = content.replace(b"/var/run/secrets/kubernetes.io/serviceaccount", account_dir.encode())
+            member = tarfile.TarInfo(name)
+            member.size = len(changed)
+            packed.addfile(member, io.BytesIO(changed))
+    return source.replace(archive_text(source), base64.b64encode(written.getvalue()).decode())
+
+
 def start_pod(
     folder: Path, executor_input: dict[str, Any], account_dir: str = "/no-account", **environment: str
 ) -> subprocess.Popen[str]:
@@ -54,8 +84,7 @@ def start_pod(
         The running program.
     """
     path = folder / "ephemeral_component.py"
-    source = program().replace("/var/run/secrets/kubernetes.io/serviceaccount", account_dir)
-    path.write_text(source, encoding="utf-8")
+    path.write_text(with_account_dir(program(), account_dir), encoding="utf-8")
     # The pod has neither this checkout nor what pytest put on the path.
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(

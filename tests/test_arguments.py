@@ -51,15 +51,11 @@ from registering import register
         ({"registry_address": "http://ada@registry"}, "is no server address"),
         ({"registry_address": "a..b"}, "is no server address"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "/etc/passwd"}, "leaves pvc_mount_path='/tmp'"),
-        ({"pvc_mount_path": "/tmp", "shared_log_file": "/tmp/log.txt"}, "leaves pvc_mount_path"),
-        ({"pvc_mount_path": "/tmp", "shared_log_file": "log\0.txt"}, "leaves pvc_mount_path"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../../etc/passwd"}, "leaves pvc_mount_path"),
-        ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../b"}, "leaves pvc_mount_path"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "."}, "leaves pvc_mount_path"),
         ({"custom_properties": {"tags": ["a"]}}, "'tags'"),
         ({"custom_properties": {"": "a"}}, "1 to 255"),
         ({"custom_properties": {"a": None}}, "'a'"),
-        ({"custom_properties": {"Team": "a", "team": "b"}}, "one name to MySQL"),
         ({"custom_properties": {"Pipeline_Run_ID": "mine"}}, "use source_pipeline_run_id"),
         ({"registry_address": "a" * 64 + ".example"}, "is no server address"),
         ({"custom_properties": ["team"]}, "custom_properties is a list"),
@@ -197,7 +193,7 @@ def test_a_log_that_cannot_be_written_fails_no_registration(
         os.mkfifo(tmp_path / "pipeline_log.txt")
     assert register(registry.url, pvc_mount_path=str(workspace)) == "1"
     assert len(registry.artifacts()) == 1
-    assert "could not be written" in capsys.readouterr().out
+    assert "was not written" in capsys.readouterr().out
 
 
 def test_a_link_out_of_the_workspace_is_refused(registry: LocalRegistry, tmp_path: Path) -> None:

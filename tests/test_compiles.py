@@ -12,7 +12,7 @@ import pytest
 import yaml
 from kfp import dsl
 from kfp_model_registry import component, model_registry
-from shipped import compiled, container, program
+from shipped import compiled, container
 
 FOLDER = Path(component.__file__).parent
 INTERFACE: list[tuple[str, str, Any]] = [
@@ -82,15 +82,6 @@ def test_a_pipeline_can_use_its_output() -> None:
 
 def test_compiling_twice_gives_the_same_bytes() -> None:
     assert compiled() == compiled()
-
-
-def test_every_helper_is_shipped_in_the_files_order() -> None:
-    tree = ast.parse(Path(component.__file__).read_text(encoding="utf-8"))
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    shipped = [node.name for node in ast.parse(program()).body if isinstance(node, ast.FunctionDef)]
-    assert shipped == functions
-    assert functions[-1] == "model_registry"
-    assert not [node for node in tree.body if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef | ast.Assign)]
 
 
 def test_the_pod_installs_exact_versions_on_an_image_where_any_user_may_install() -> None:

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 from certificates import certificate
-from kfp_model_registry import component
+from kfp_model_registry.shared.address import (
+    Server,
+    Token,
+    known_server,
+    may_carry_token,
+    mounted_tokens,
+    proxy_for,
+    registry_base_url,
+    trusted_authorities,
+)
+from kfp_model_registry.shared.registry import opened
+from kfp_model_registry.shared.session import Session
 from local_registry import LocalRegistry
 from registering import register
 
@@ -41,7 +52,7 @@ from registering import register
     ],
 )
 def test_addresses_as_people_write_them(address: str, port: int, url: str) -> None:
-    assert component.registry_base_url(address, port) == url
+    assert registry_base_url(address, port) == url
 
 
 @pytest.mark.parametrize(
@@ -69,7 +80,7 @@ def test_addresses_as_people_write_them(address: str, port: int, url: str) -> No
     ],
 )
 def test_where_a_token_may_go(url: str, safe: bool) -> None:
-    assert component.may_carry_token(url) is safe
+    assert may_carry_token(url) is safe
 
 
 def jwt(**claims: str) -> str:
@@ -100,25 +111,57 @@ def test_the_mounted_token_is_sent_stripped(token_file: Path, capsys: pytest.Cap
 def test_the_service_accounts_token_is_used_where_kfp_mounts_none(tmp_path: Path) -> None:
     account = tmp_path / "account-token"
     account.write_text(TOKEN)
-    assert component.bearer_token({}, str(account)) == (TOKEN, [])
-    assert component.bearer_token({}, str(tmp_path / "none")) == ("", [])
+    assert [token.text for token in mounted_tokens("", str(account))] == [TOKEN]
+    assert mounted_tokens("", str(tmp_path / "none")) == ()
 
 
 @pytest.mark.parametrize("content", [None, "", " \n", "two\nlines", "caf\u00e9"])
-def test_a_file_that_holds_no_token_is_said_and_passed_over(tmp_path: Path, content: str | None) -> None:
+def test_a_file_that_holds_no_token_is_said_and_passed_over(
+    tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
     mounted, account = tmp_path / "mounted", tmp_path / "account"
     account.write_text(TOKEN)
     if content is not None:
         mounted.write_text(content, encoding="utf-8")
-    token, (remark,) = component.bearer_token({"KF_PIPELINES_SA_TOKEN_PATH": str(mounted)}, str(account))
-    assert token == TOKEN
+    assert [token.text for token in mounted_tokens(str(mounted), str(account))] == [TOKEN]
+    (remark,) = caplog.messages
     assert str(mounted) in remark
 
 
-def test_in_clear_to_a_name_outside_no_token_goes_and_the_log_says_what_to_write() -> None:
-    headers, sender, (remark,) = component.request_headers("http://registry.example.com:8080", TOKEN)
-    assert headers == {}
-    assert "no token was sent" in sender
+def test_a_401_is_answered_once_with_the_accounts_own_token(tmp_path: Path) -> None:
+    tokens = (Token("/kfp/token", "kfp-token"), Token("/account/token", TOKEN))
+    with LocalRegistry(require_token=TOKEN) as registry:
+        session = Session(Server(registry.url, tokens=tokens))
+        for _ in range(2):
+            assert session.send("GET", "/registered_models", []).status == 200
+        session.close()
+        sent = [request.headers["authorization"].removeprefix("Bearer ") for request in registry.requests]
+        assert sent == ["kfp-token", TOKEN, TOKEN]
+
+
+def test_two_tokens_that_are_refused_are_both_named_with_their_files_and_audiences(tmp_path: Path) -> None:
+    claims = {"sub": "system:serviceaccount:team-a:pipeline-runner"}
+    tokens = (
+        Token("/kfp/token", jwt(**claims, aud="pipelines.kubeflow.org")),
+        Token("/account/token", jwt(**claims, aud="https://kubernetes.default.svc")),
+    )
+    with LocalRegistry(require_token="another") as registry:
+        with pytest.raises(PermissionError) as refused, opened(Server(registry.url, tokens=tokens)) as held:
+            held.listed("/registered_models")
+        assert len(registry.requests) == 2
+    for part in ("/kfp/token", "pipelines.kubeflow.org", "/account/token", "https://kubernetes.default.svc"):
+        assert part in str(refused.value)
+    assert not [token.text for token in tokens if token.text in str(refused.value)]
+
+
+def test_in_clear_to_a_name_outside_no_token_goes_and_the_log_says_what_to_write(
+    tmp_path: Path, token_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment = {"KF_PIPELINES_SA_TOKEN_PATH": str(token_file)}
+    server = known_server("http://registry.example.com:8080", "", environment, str(tmp_path))
+    assert server.tokens == ()
+    assert "in clear" in server.tokenless
+    (remark,) = caplog.messages
     assert "https://" in remark
     assert ".svc.cluster.local" in remark
     assert TOKEN not in remark
@@ -135,7 +178,7 @@ def test_401_without_a_token_says_that_none_was_sent() -> None:
 def test_403_names_the_service_account_from_the_tokens_own_claims(token_file: Path) -> None:
     with LocalRegistry(forbidden=True) as registry, pytest.raises(PermissionError) as refused:
         register(registry.url)
-    assert "service account 'pipeline-runner' of namespace 'team-a'" in str(refused.value)
+    assert "the token of system:serviceaccount:team-a:pipeline-runner" in str(refused.value)
     assert TOKEN not in str(refused.value)
     assert "Nothing was registered." in str(refused.value)
 
@@ -143,14 +186,15 @@ def test_403_names_the_service_account_from_the_tokens_own_claims(token_file: Pa
 @pytest.mark.parametrize(
     ("token", "name"),
     [
-        (jwt(sub="ada@example.com"), "'ada@example.com'"),
-        (jwt(iss="somebody"), "an unknown account (the token has no readable claims)"),
-        ("opaque", "an unknown account (the token has no readable claims)"),
-        ("a.b.c", "an unknown account (the token has no readable claims)"),
+        (jwt(sub="ada@example.com"), "the token of ada@example.com (/t, audience any)"),
+        (jwt(sub="ada@example.com", aud="here"), "the token of ada@example.com (/t, audience here)"),
+        (jwt(iss="somebody"), "a token without readable claims (/t)"),
+        ("opaque", "a token without readable claims (/t)"),
+        ("a.b.c", "a token without readable claims (/t)"),
     ],
 )
 def test_other_tokens_are_named_as_far_as_they_tell(token: str, name: str) -> None:
-    assert component.service_account(token) == name
+    assert str(Token("/t", token)) == name
 
 
 def test_https_with_the_callers_ca(tmp_path: Path) -> None:
@@ -173,18 +217,18 @@ def test_the_callers_ca_adds_to_the_systems_and_the_clusters(
 ) -> None:
     made = {name: certificate(tmp_path / name) for name in ("system", "caller", "cluster")}
     monkeypatch.setenv("SSL_CERT_FILE", made["system"][0])
-    bundles = component.trusted_authorities("https://registry", made["caller"][0], made["cluster"][0])
-    assert bundles == [made["caller"][0], made["cluster"][0]]
+    bundles = trusted_authorities("https://registry", made["caller"][0], made["cluster"][0])
+    assert bundles == (made["caller"][0], made["cluster"][0])
     with LocalRegistry(tls=made[signer][1]) as registry:
-        send, close = component.open_session(registry.url, {}, bundles)
-        assert send("GET", "/api/model_registry/v1/registered_models", [])["status"] == 200
-        close()
+        session = Session(Server(registry.url, bundles))
+        assert session.send("GET", "/registered_models", []).status == 200
+        session.close()
 
 
 def test_an_unreadable_service_ca_of_the_cluster_is_no_reason_to_fail(tmp_path: Path) -> None:
     broken = tmp_path / "service-ca.crt"
     broken.write_text("not a certificate")
-    assert component.trusted_authorities("https://registry", "", str(broken)) == []
+    assert trusted_authorities("https://registry", "", str(broken)) == ()
 
 
 @pytest.mark.parametrize("mistake", ["another authority", "no authority", "another name"])
@@ -220,8 +264,8 @@ def test_a_proxy_of_the_environment_does_not_see_requests_in_clear(
 def test_no_proxy_is_used_for_what_the_environment_excepts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "registry.example")
-    assert component.proxy_url("http://registry.example:8080") == ""
-    assert component.proxy_url("http://other.example:8080") == "http://proxy:3128"
+    assert proxy_for("http://registry.example:8080") == ""
+    assert proxy_for("http://other.example:8080") == "http://proxy:3128"
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])
@@ -240,9 +284,27 @@ def test_an_error_behind_a_proxy_names_the_proxy_without_its_password(
     with LocalRegistry() as registry:
         gone = registry.url.removeprefix("http://")
     monkeypatch.setenv("http_proxy", f"http://{user}@{gone}")
-    with pytest.raises(ConnectionError, match=rf"through the proxy http://{gone} \(") as refused:
+    with pytest.raises(ConnectionError, match=rf"through the proxy http://{gone}, does not answer") as refused:
         register("http://registry.example")
     assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("status", [403, 404, 502])
+def test_an_answer_that_a_proxy_gave_names_the_proxy(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setenv("http_proxy", registry.url)
+    registry.inject((status, "text/plain", b"gateway says no"), times=100)
+    with pytest.raises((PermissionError, ConnectionError), match=rf"through the proxy {registry.url},"):
+        register("http://registry.example")
+
+
+def test_a_mesh_that_denies_access_leads_to_its_policy_and_no_role_binding(registry: LocalRegistry) -> None:
+    registry.inject((403, "text/plain", b"RBAC: access denied"))
+    with pytest.raises(PermissionError, match=r"AuthorizationPolicy.* sidecar") as refused:
+        register(registry.url)
+    assert "(a role binding in the registry's namespace)" not in str(refused.value)
 
 
 def test_an_address_where_nobody_listens_is_an_error_with_address_and_tries(monkeypatch: pytest.MonkeyPatch) -> None:

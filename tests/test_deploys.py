@@ -5,13 +5,16 @@ The object store is a real S3 API on loopback; the code is KServe's, in the vers
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 from builders import store_session_info
-from kfp_model_registry import component
+from kfp_model_registry.shared.artifacts import Artifact
+from kfp_model_registry.shared.location import Mount, locate_model
 from local_registry import LocalRegistry
 from registering import register
 
@@ -70,26 +73,41 @@ def download(uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     return files_below(folder)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_model_of_the_pipeline_s_object_store_deploys(
-    folder: str, object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def stored_model(object_store: str, folder: str, files: dict[str, bytes], **metadata: Any) -> Artifact:
+    """A model in the pipeline's object store."""
     s3 = boto3.client("s3", endpoint_url=f"http://{object_store}", region_name="us-east-1")
     s3.create_bucket(Bucket="mlpipeline")
-    for name, content in FILES.items():
+    for name, content in files.items():
         s3.put_object(Bucket="mlpipeline", Key=f"{folder.rstrip('/')}/{name}", Body=content)
     session = store_session_info(endpoint=object_store, region="us-east-1", disable_ssl="true")
-    artifact = {"uri": f"minio://mlpipeline/{folder}", "path": "", "metadata": {"store_session_info": session}}
-    uri, remarks = component.locate_model("", artifact, "", False, {"in_cluster": True, "mounts": []})
-    assert remarks == []
+    return Artifact(f"minio://mlpipeline/{folder}", "", {"store_session_info": session, **metadata})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_model_of_the_pipeline_s_object_store_deploys(
+    folder: str, object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = locate_model("", stored_model(object_store, folder, FILES), "", (), os.path.exists)
+    assert [record.message for record in caplog.records if record.name == "model_registry"] == []
     assert download(registered_uri(uri), tmp_path, monkeypatch) == FILES
+
+
+def test_the_best_model_of_an_autogluon_artifact_deploys_alone(
+    object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["LightGBM_BAG_L1_FULL", "WeightedEnsemble_L3_FULL"]
+    files = {f"{name}/predictor/{file}": name.encode() + content for name in names for file, content in FILES.items()}
+    models = [{"name": name, "location": {"predictor": f"{name}/predictor"}} for name in names]
+    context = {"best_model_name": names[1], "models": models}
+    uri = locate_model("", stored_model(object_store, "runs/models", files, context=context), "", (), os.path.exists)
+    served = {file: names[1].encode() + content for file, content in FILES.items()}
+    assert download(registered_uri(uri), tmp_path, monkeypatch) == served
 
 
 @pytest.mark.parametrize("name", ["model", "a b", "模型-é%20"])
 def test_a_model_of_the_local_runner_deploys(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = write_model(tmp_path / "outputs" / name)
-    artifact = {"uri": str(model), "path": str(model), "metadata": {}}
-    uri, _ = component.locate_model("", artifact, "", False, {"in_cluster": False, "mounts": []})
+    uri = locate_model("", Artifact(str(model), str(model)), "", None, os.path.exists)
     target = tmp_path / "served"
     kserve_storage.Storage.download(registered_uri(uri), str(target))
     assert {name: (target / name).read_bytes() for name in FILES} == FILES
@@ -99,9 +117,8 @@ def test_a_model_on_a_claim_deploys(tmp_path: Path) -> None:
     # KServe mounts the claim, and its code downloads from the path below the mount: pvc://<claim>/<path> says both.
     claim = tmp_path / "claim"
     write_model(claim / "team" / "runs" / "a b")
-    mounts = [{"mount_path": "/mnt/models", "sub_path": "team", "claim": "team-models", "lasting": True}]
-    artifact = {"uri": "/mnt/models/runs/a b", "path": "/mnt/models/runs/a b", "metadata": {}}
-    uri, _ = component.locate_model("", artifact, "", False, {"in_cluster": True, "mounts": mounts})
+    mounts = [Mount("/mnt/models", "team", "team-models", lasting=True)]
+    uri = locate_model("", Artifact(metadata={"pvc_model_dir": "/mnt/models/runs/a b"}), "", mounts, os.path.exists)
     name, _, path = registered_uri(uri).removeprefix("pvc://").partition("/")
     assert name == "team-models"
     target = tmp_path / "served"

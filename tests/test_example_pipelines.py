@@ -7,6 +7,7 @@ import inspect
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,7 @@ def test_the_script_registers_in_the_given_registry_and_again_as_the_next_versio
     recorded = plain_properties(second)
     assert recorded["eval_best_metric"].startswith("eval_digits_")
     assert recorded["training_regularization"] == 0.1
+    assert recorded["pipeline_run_url"].endswith(f"/pipeline/#/runs/details/{recorded['pipeline_run_id']}")
     assert len(registry.artifacts()) == 2
 
 
@@ -144,7 +146,8 @@ def test_without_a_registry_the_script_says_what_to_set(tmp_path: Path) -> None:
 
 def test_the_examples_load_by_path_where_the_package_is_not_installed(tmp_path: Path) -> None:
     for name in ("component.py", "example_pipelines.py"):
-        (tmp_path / name).write_text(SCRIPT.with_name(name).read_text(encoding="utf-8"), encoding="utf-8")
+        shutil.copy(SCRIPT.with_name(name), tmp_path)
+    shutil.copytree(SCRIPT.with_name("shared"), tmp_path / "shared")
     program = f"""
 import importlib.util, sys
 sys.modules["kfp_model_registry"] = None

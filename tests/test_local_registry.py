@@ -6,6 +6,8 @@ The tests marked `registry` talk HTTP only: `MODEL_REGISTRY_URL=http://… pytes
 from __future__ import annotations
 
 import json
+import random
+import re
 import socket
 import subprocess
 import sys
@@ -20,33 +22,51 @@ from urllib.parse import quote
 
 import local_registry
 import pytest
-from local_registry import LocalRegistry, plain_properties, struct_value
+import registering
+from hypothesis import given
+from hypothesis import strategies as st
+from local_registry import LocalRegistry, encoded_error, go_double, plain_properties, struct_value
 from model_registry import ModelRegistry
+from registering import APIS, is_api_missing
 
 registry_promise = pytest.mark.registry
 
 
 class Http:
-    """A plain HTTP client of one registry; paths are those below the API version."""
+    """A plain HTTP client of one registry; paths are those below the API version, which the first answer decides."""
 
-    def __init__(self, url: str, api: str = "v1alpha3", headers: dict[str, str] | None = None) -> None:
-        self.base = f"{url}/api/model_registry/{api}/"
+    def __init__(self, url: str, api: str = "", headers: dict[str, str] | None = None) -> None:
+        self.url = url
+        self.apis = [api] if api else list(APIS)
         self.headers = headers or {}
 
     def call(self, method: str, path: str, body: Any = None, raw: bytes | None = None) -> tuple[int, Any]:
-        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        status, text, is_json = self.exchange(method, path, json.dumps(body).encode() if body is not None else raw)
+        return status, json.loads(text) if is_json else text.decode()
+
+    def exchange(self, method: str, path: str, data: bytes | None = None) -> tuple[int, bytes, bool]:
+        """Status, body and whether it is JSON."""
         headers = {"Content-Type": "application/json", **self.headers}
-        request = urllib.request.Request(self.base + path, data=data, method=method, headers=headers)
+        address = f"{self.url}/api/model_registry/{self.apis[0]}/{path}"
+        request = urllib.request.Request(address, data=data, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request) as answer:
-                return answer.status, json.loads(answer.read())
+                self.apis = self.apis[:1]
+                return answer.status, answer.read(), True
         except urllib.error.HTTPError as error:
-            text = error.read().decode()
-            is_json = "json" in error.headers["Content-Type"]
-            return error.code, json.loads(text) if is_json else text
+            if is_api_missing(error) and len(self.apis) > 1:
+                self.apis = self.apis[1:]
+                return self.exchange(method, path, data)
+            return error.code, error.read(), "json" in error.headers.get("Content-Type", "")
 
     def get(self, path: str, **query: str) -> tuple[int, Any]:
         return self.call("GET", path + "?" + "&".join(f"{name}={quote(value)}" for name, value in query.items()))
+
+    def text(self, path: str) -> str:
+        """What the server writes, to the byte."""
+        status, text, _ = self.exchange("GET", path)
+        assert status == 200, text
+        return text.decode()
 
     def items(self, path: str, filter_query: str) -> list[str]:
         status, answer = self.get(path, filterQuery=filter_query)
@@ -67,6 +87,10 @@ class Http:
     def artifact(self, version: Any, **fields: Any) -> Any:
         body = {"artifactType": "model-artifact", "uri": "s3://bucket/model", **fields}
         return self.created(f"model_versions/{version['id']}/artifacts", **body)
+
+    def finds(self, version: Any, condition: str) -> bool:
+        """Whether a filter of its model's versions finds a version."""
+        return version["name"] in self.items(f"registered_models/{version['registeredModelId']}/versions", condition)
 
 
 @pytest.fixture
@@ -168,6 +192,81 @@ def test_what_the_server_cannot_read_is_400(http: Http, name: str, more: str) ->
 
 @registry_promise
 @pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("26.0", "26"),
+        ("26", "26"),
+        ("-0.5", "-0.5"),
+        ("0.3333333333333333", "0.3333333333333333"),
+        ("3.3333333333333335e17", "333333333333333400"),
+        ("1234567890.125e8", "123456789012500000"),
+        ("1e20", "100000000000000000000"),
+        ("1e21", "1e+21"),
+        ("1.5e300", "1.5e+300"),
+        ("0.000001", "0.000001"),
+        ("0.0000001", "1e-7"),
+        ("1.25e-10", "1.25e-10"),
+    ],
+)
+def test_doubles_come_back_as_go_prints_them(http: Http, name: str, sent: str, shown: str) -> None:
+    loss = f'{{"metadataType": "MetadataDoubleValue", "double_value": {sent}}}'
+    body = f'{{"name": "{name}", "customProperties": {{"loss": {loss}}}}}'
+    status, model = http.call("POST", "registered_models", raw=body.encode())
+    assert status == 201
+    assert re.findall(r'"double_value": ?([^,}]+)', http.text(f"registered_models/{model['id']}")) == [shown]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_the_digits_of_a_double_are_the_double(value: float) -> None:
+    assert float(go_double(value)) == value
+    assert not re.search(r"\.0*$|e[+-]0", go_double(value))
+
+
+@registry_promise
+def test_a_version_of_a_model_that_does_not_exist_is_kept_all_the_same(http: Http, name: str) -> None:
+    nowhere = str(random.randrange(2**30, 2**31))
+    first = http.version({"id": nowhere}, name)
+    second = http.created(f"registered_models/{nowhere}/versions", name=name + "-2", registeredModelId=nowhere)
+    listed = http.get(f"registered_models/{nowhere}/versions", orderBy="ID")[1]["items"]
+    assert [item["id"] for item in listed] == [first["id"], second["id"]]
+    assert {item["registeredModelId"] for item in listed} == {nowhere}
+
+
+@registry_promise
+def test_a_state_of_null_is_no_state(http: Http, name: str) -> None:
+    model = http.model(name, state=None)
+    version = http.version(model, "1", state=None)
+    artifact = http.artifact(version, state=None)
+    assert [entity for entity in (model, version, artifact) if "state" in entity] == []
+    assert "state" not in http.get(f"registered_models/{model['id']}")[1]
+
+
+def test_a_patch_with_a_state_of_null_keeps_the_state(registry: LocalRegistry) -> None:
+    model = registry.add_model("m", state="ARCHIVED")
+    _, changed = Http(registry.url).call("PATCH", f"registered_models/{model['id']}", {"state": None, "owner": "me"})
+    assert (changed["state"], changed["owner"]) == ("ARCHIVED", "me")
+
+
+@registry_promise
+def test_an_artifact_needs_a_type(http: Http, name: str) -> None:
+    path = f"model_versions/{http.version(http.model(name), '1')['id']}/artifacts"
+    assert http.call("POST", path, {"uri": "s3://bucket/model"})[0] == 400
+
+
+@registry_promise
+def test_a_property_is_the_value_that_its_type_names(http: Http, name: str) -> None:
+    both = {**double(0.5), "string_value": "half"}
+    assert http.model(name, customProperties={"x": both})["customProperties"] == {"x": double(0.5)}
+
+
+@registry_promise
+def test_half_a_surrogate_pair_becomes_the_replacement_character(http: Http, name: str) -> None:
+    status, model = http.call("POST", "registered_models", raw=rf'{{"name": "{name}\ud800\ud83d\ude00"}}'.encode())
+    assert (status, model["name"]) == (201, f"{name}\N{REPLACEMENT CHARACTER}\N{GRINNING FACE}")
+
+
+@registry_promise
+@pytest.mark.parametrize(
     "fields", [{"name": "n" * 256}, {"customProperties": {"p" * 256: string("x")}}], ids=["name", "property"]
 )
 def test_names_over_255_characters_are_a_500(http: Http, name: str, fields: dict[str, Any]) -> None:
@@ -209,6 +308,23 @@ def test_an_unknown_id_is_a_404_in_json(http: Http) -> None:
     for path in ("registered_models", "model_versions", "model_artifacts"):
         status, error = http.get(f"{path}/999999999")
         assert (status, set(error)) == (404, {"code", "message"})
+
+
+@registry_promise
+def test_an_id_is_what_go_reads_as_a_number(http: Http, name: str) -> None:
+    model = http.model(name)
+    assert http.get(f"registered_models/%2B{model['id']}")[1]["name"] == name
+    status, error = http.get("registered_models/-1")
+    assert (status, set(error)) == (404, {"code", "message"})
+    assert http.get("registered_models/one")[0] == 400
+    assert http.get("model_version", name="1", parentResourceId="abc")[0] == 400
+
+
+@registry_promise
+def test_a_look_up_by_name_does_not_look_at_the_external_id(http: Http, name: str) -> None:
+    model = http.model(name)
+    http.model(name + "-other", externalId=name)
+    assert http.get("registered_model", name=name, externalId=name)[1]["id"] == model["id"]
 
 
 @registry_promise
@@ -290,7 +406,90 @@ def test_a_filter_compares_properties_of_its_values_type(http: Http, name: str, 
 
 
 @registry_promise
-@pytest.mark.parametrize("query", ["name = 'open", "name = ", "name", "= 'x'", "name = 'x' AND", "name = 'x' 'y'"])
+@pytest.mark.parametrize(
+    ("condition", "finds"),
+    [
+        ("count > 4", True),
+        ("count > 4.5", False),
+        ("count.int_value > 4", True),
+        ("count.double_value > 4", False),
+        ("loss > 0.4", True),
+        ("customProperties.count > 1", False),
+        ("base IN ('toy', 'other')", True),
+        ("base IN ('other')", False),
+        ("base IN ()", False),
+    ],
+)
+def test_a_filter_looks_at_the_values_of_one_type(http: Http, name: str, condition: str, finds: bool) -> None:
+    properties = {"count": integer("5"), "loss": double(0.5), "base": string("toy")}
+    version = http.version(http.model(name), "1", customProperties=properties)
+    assert http.finds(version, condition) is finds
+
+
+@registry_promise
+def test_a_whole_number_in_a_filter_is_compared_with_ints_and_doubles(http: Http, name: str) -> None:
+    version = http.version(http.model(name), "1", customProperties={"samples": double(1500.0), "rank": integer("7")})
+    assert http.finds(version, "samples > 1000 AND rank = 7")
+    assert http.finds(version, "samples > 1000.0")
+    assert not http.finds(version, "samples.int_value > 1000")
+
+
+@registry_promise
+def test_a_filter_finds_one_of_several_names(http: Http, name: str) -> None:
+    for tail in "abc":
+        http.model(f"{name}-{tail}")
+    assert http.items("registered_models", f"name IN ('{name}-a', '{name}-c')") == [f"{name}-a", f"{name}-c"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("name > 5", "name = 1", "id = 'one'", "id LIKE '1'"),
+        *("n.string_value = 1", "n.double_value = true", "n.int_value = 'x'", "n IN (1)"),
+    ],
+)
+def test_postgresql_does_not_compare_what_is_of_another_type(registry: LocalRegistry, query: str) -> None:
+    status, error = Http(registry.url).get("registered_models", filterQuery=query)
+    assert (status, "type mismatch" in error["message"]) == (400, True)
+
+
+def test_mysql_compares_it_and_finds_nothing() -> None:
+    with LocalRegistry(collation="folding") as registry:
+        registry.add_model("m")
+        assert Http(registry.url).items("registered_models", "name > 5") == []
+
+
+@registry_promise
+def test_the_list_of_model_artifacts_ignores_a_filter(http: Http, name: str) -> None:
+    artifact = http.artifact(http.version(http.model(name), "1"), name=name)
+    found = http.get("model_artifacts", filterQuery="name = 'no such name'", orderBy="ID", sortOrder="DESC")[1]["items"]
+    assert artifact["id"] in [item["id"] for item in found]
+
+
+@registry_promise
+def test_a_filter_does_not_know_the_type_of_an_artifact(http: Http, name: str) -> None:
+    version = http.version(http.model(name), "1")
+    http.artifact(version, name=name)
+    path = f"model_versions/{version['id']}/artifacts"
+    assert http.items(path, "artifactType = 'model-artifact'") == []
+    assert [item["name"] for item in http.get(path, artifactType="model-artifact")[1]["items"]] == [name]
+
+
+@registry_promise
+def test_an_unknown_type_of_artifact_is_400(http: Http, name: str) -> None:
+    version = http.version(http.model(name), "1")
+    for path in ("artifacts", f"model_versions/{version['id']}/artifacts"):
+        assert http.get(path, artifactType="bogus")[0] == 400
+
+
+@registry_promise
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("name = 'open", "name = ", "name", "= 'x'", "name = 'x' AND", "name = 'x' 'y'"),
+        *("name like 'x'", "name = 'x' and name = 'x'", "name in ('x')", "name IN ('x'"),
+    ],
+)
 def test_a_filter_with_a_syntax_error_is_400(http: Http, query: str) -> None:
     assert http.get("registered_models", filterQuery=query)[0] == 400
 
@@ -311,6 +510,22 @@ def test_lists_come_in_pages_and_in_the_asked_order(http: Http, name: str) -> No
     _, second = http.get(path, pageSize="2", orderBy="ID", sortOrder="DESC", nextPageToken=first["nextPageToken"])
     assert [item["name"] for item in second["items"]] == ["a"]
     assert second["nextPageToken"] == ""
+
+
+@registry_promise
+def test_an_order_that_the_server_does_not_know_is_that_of_the_ids(http: Http, name: str) -> None:
+    model = http.model(name)
+    for version in ("b", "a"):
+        http.version(model, version)
+    path = f"registered_models/{model['id']}/versions"
+    for query in ({"orderBy": "NAME"}, {"orderBy": "ID", "sortOrder": "UP"}, {"orderBy": "ID", "pageSize": "-1"}):
+        status, answer = http.get(path, **query)
+        assert (status, [item["name"] for item in answer["items"]]) == (200, ["b", "a"])
+
+
+@registry_promise
+def test_options_is_no_method_here(http: Http) -> None:
+    assert http.call("OPTIONS", "registered_models")[0] == 405
 
 
 # ---- changing --------------------------------------------------------------------------------------------------------
@@ -366,18 +581,30 @@ def test_what_lies_in_an_unknown_parent_is_nothing(http: Http) -> None:
         assert (status, answer["items"], answer["pageSize"]) == (200, [], 0)
 
 
-def test_a_property_keeps_the_value_of_its_old_type_until_it_is_removed(registry: LocalRegistry) -> None:
-    http = Http(registry.url)
-    version = http.version(
-        http.model("m"), "1", customProperties={"a": string("N/A"), "b": double(1), "c": integer("3")}
-    )
-    path = f"model_versions/{version['id']}"
-    wanted = {"a": double(0.5), "b": string("x"), "c": double(4)}
-    _, changed = http.call("PATCH", path, {"state": "LIVE", "customProperties": wanted})
-    assert changed["customProperties"] == {"a": string("N/A"), "b": string("x"), "c": integer("3")}
-    http.call("PATCH", path, {"state": "LIVE", "customProperties": {"d": double(1)}})
-    _, changed = http.call("PATCH", path, {"state": "LIVE", "customProperties": wanted})
-    assert changed["customProperties"] == wanted
+OF_OTHER_TYPES = {"a": double(0.5), "b": string("x"), "c": double(4)}
+
+
+def retyped(http: Http) -> tuple[str, Any]:
+    """The path of a version whose properties a PATCH has given other types, and the properties then."""
+    before = {"a": string("N/A"), "b": double(1), "c": integer("3")}
+    path = f"model_versions/{http.version(http.model('m'), '1', customProperties=before)['id']}"
+    status, changed = http.call("PATCH", path, {"state": "LIVE", "customProperties": OF_OTHER_TYPES})
+    assert status == 200
+    return path, changed["customProperties"]
+
+
+def test_a_property_can_change_its_type(registry: LocalRegistry) -> None:
+    assert retyped(Http(registry.url))[1] == OF_OTHER_TYPES
+
+
+def test_on_an_older_server_a_property_keeps_the_value_of_its_old_type_until_it_is_removed() -> None:
+    with LocalRegistry(keeps_old_types=True) as registry:
+        http = Http(registry.url)
+        path, properties = retyped(http)
+        assert properties == {"a": string("N/A"), "b": string("x"), "c": integer("3")}
+        http.call("PATCH", path, {"state": "LIVE", "customProperties": {"d": double(1)}})
+        _, changed = http.call("PATCH", path, {"state": "LIVE", "customProperties": OF_OTHER_TYPES})
+        assert changed["customProperties"] == OF_OTHER_TYPES
 
 
 @registry_promise
@@ -404,6 +631,26 @@ def test_an_older_server_answers_v1_in_plain_text() -> None:
         assert Http(registry.url, "v1alpha3").get("registered_models")[0] == 200
 
 
+@pytest.mark.parametrize("apis", [("v1",), ("v1alpha3",), APIS])
+def test_the_tests_find_the_api_that_a_server_has(apis: tuple[str, ...]) -> None:
+    with LocalRegistry(apis=apis) as registry:
+        http = Http(registry.url)
+        http.artifact(http.version(http.model("m"), "1"), name="a")
+        (version,) = registering.versions_of(registry.url, "m")
+        assert (version["name"], [artifact["name"] for artifact in version["artifacts"]]) == ("1", ["a"])
+        assert http.get("registered_models/999999999")[0] == 404
+        with pytest.raises(urllib.error.HTTPError) as unknown:
+            registering.call(registry.url, "GET", "/registered_models/999999999")
+        assert json.load(unknown.value)["code"] == "404"
+
+
+def test_a_server_without_the_api_is_told_from_an_unknown_entity() -> None:
+    with LocalRegistry(apis=()) as registry:
+        assert Http(registry.url).get("registered_models/1") == (404, "404 page not found\n")
+        with pytest.raises(AssertionError, match="serves no /registered_models/1"):
+            registering.call(registry.url, "GET", "/registered_models/1")
+
+
 def test_a_folding_database_takes_names_in_any_case_and_accents_for_one() -> None:
     with LocalRegistry(collation="folding") as registry:
         http = Http(registry.url)
@@ -425,7 +672,10 @@ def test_an_exact_database_keeps_them_apart(registry: LocalRegistry) -> None:
 def test_a_token_is_asked_for() -> None:
     with LocalRegistry(require_token="right") as registry:
         assert Http(registry.url).get("registered_models")[0] == 401
+        assert Http(registry.url, headers={"Authorization": "Bearer wrong"}).get("registered_models")[0] == 401
         assert Http(registry.url, headers={"Authorization": "Bearer right"}).get("registered_models")[0] == 200
+    tokens = [request.headers.get("authorization") for request in registry.requests]
+    assert tokens == [None, "Bearer wrong", "Bearer right"]
 
 
 def test_a_right_can_be_missing() -> None:
@@ -453,13 +703,38 @@ def test_a_status_can_be_answered_before_or_after_acting(registry: LocalRegistry
     http = Http(registry.url)
     registry.inject(503, nth=1, headers={"Retry-After": "7"})
     registry.inject("error_after", nth=2)
-    request = urllib.request.Request(http.base + "registered_models", data=b'{"name": "m"}')
+    address = f"{registry.url}/api/model_registry/v1/registered_models"
+    request = urllib.request.Request(address, data=b'{"name": "m"}')
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
     assert (refused.value.code, refused.value.headers["Retry-After"]) == (503, "7")
     assert registry.models() == []
     assert http.call("POST", "registered_models", {"name": "m"})[0] == 500
     assert [model["name"] for model in registry.models()] == ["m"]
+
+
+def test_an_entity_can_be_unknown_for_a_while(registry: LocalRegistry) -> None:
+    http = Http(registry.url)
+    registry.inject(404, match="POST")
+    status, error = http.call("POST", "registered_models", {"name": "m"})
+    assert (status, error["code"]) == (404, "404")
+    assert http.call("POST", "registered_models", {"name": "m"})[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [
+        ((403, "text/plain", b"RBAC: access denied"), "RBAC: access denied"),
+        (
+            (500, "application/json", encoded_error(500, "Illegal mix of collations")),
+            {"code": "500", "message": "Illegal mix of collations"},
+        ),
+    ],
+)
+def test_an_answer_can_be_somebody_elses_words(registry: LocalRegistry, answer: Any, read: Any) -> None:
+    registry.inject(answer, match="POST", headers={"Server": "istio-envoy"})
+    assert Http(registry.url).call("POST", "registered_models", {"name": "m"}) == (answer[0], read)
+    assert (registry.models(), [request.status for request in registry.requests]) == ([], [answer[0]])
 
 
 def test_somebody_else_can_be_faster(registry: LocalRegistry) -> None:
@@ -483,7 +758,7 @@ def test_requests_and_connections_are_recorded(registry: LocalRegistry) -> None:
     assert (created.method, created.body, created.status) == ("POST", {"name": "m"}, 201)
     assert created.headers["content-type"] == "application/json"
     assert (found.path, found.query, found.status) == (
-        "/api/model_registry/v1alpha3/registered_model",
+        "/api/model_registry/v1/registered_model",
         {"name": "m"},
         200,
     )
@@ -539,11 +814,12 @@ def test_the_plain_client_registers_here(registry: LocalRegistry) -> None:
 
 
 def test_the_script_says_where_and_what_it_is() -> None:
-    command = [sys.executable, str(Path(local_registry.__file__)), "--port", "0"]
+    command = [sys.executable, str(Path(local_registry.__file__)), "--port", "0", "--api", "v1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         url = line.rsplit(" ", 1)[1]
         assert "testing only" in line
         assert Http(url).get("registered_models")[0] == 200
+        assert Http(url, "v1alpha3").get("registered_models")[0] == 404
         process.terminate()

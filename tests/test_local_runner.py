@@ -35,13 +35,13 @@ def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistr
         training_metrics_uri=str(paths["training-metrics"]),
         eval_metrics_uri=str(paths["eval-metrics"]),
         eval_results_uri=str(RESULTS),
-        base_model="toy-org/toy-base",
     )
     (model,), (version,), (artifact,) = registry.models(), registry.versions(), registry.artifacts()
     assert task.output == model["id"]
     assert artifact["uri"] == f"file://{paths['model']}"
     held = values(version)
-    assert held["base_model"] == "toy-org/toy-base"
+    assert held["base_model"] == "ibm-granite/granite-3.1-8b-base"
+    assert held["pipeline_run_url"].endswith(f"/runs/details/{held['pipeline_run_id']}")
     assert (held["training_num_epochs"], held["training_learning_rate"]) == (3.0, 2e-5)
     assert held["eval_limit"] == "all"
     assert (held["eval_toy_sub_blue_acc"], held["eval_toy_mc_acc"]) == (1.0, 0.0)

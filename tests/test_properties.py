@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kfp_model_registry import component
+from kfp_model_registry.shared.arguments import checked_custom
+from kfp_model_registry.shared.evaluation import evaluation_properties
+from kfp_model_registry.shared.properties import (
+    Properties,
+    custom_properties,
+    joined_properties,
+    named_properties,
+    property_name,
+    training_properties,
+)
+from kfp_model_registry.shared.provenance import Run, run_properties
+from kfp_model_registry.shared.redaction import redact
 
 KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
 KEYS = st.text(max_size=12) | st.sampled_from(
@@ -67,45 +78,49 @@ def assert_storable(properties: dict[str, Any]) -> None:
             assert "\0" not in value
             assert not value.startswith("mlmd-struct::")
             value.encode("utf-8")
-    assert len({component.fold_name(name) for name in properties}) == len(properties)
+    assert len({name.lower() for name in properties}) == len(properties)
+
+
+def stored(custom: dict[Any, Any]) -> Properties:
+    """The caller's properties, as the component checks and stores them."""
+    return custom_properties(checked_custom(custom))
 
 
 @given(METADATA)
 def test_any_training_metadata_is_storable(metadata: dict[str, Any]) -> None:
-    properties, _ = component.training_properties(metadata)
+    properties = training_properties(metadata)
     assert_storable(properties)
     assert all(re.fullmatch(r"training_[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name) for name in properties)
 
 
 @given(METADATA, st.dictionaries(st.sampled_from(["results", "groups", "n-shot", "group_subtasks"]) | KEYS, VALUES))
 def test_any_evaluation_is_storable(metadata: dict[str, Any], results: dict[str, Any]) -> None:
-    properties, _ = component.evaluation_properties(metadata, results, "s3://bucket/results.json")
+    properties = evaluation_properties(metadata, results, "s3://bucket/results.json")
     assert_storable(properties)
     assert properties["eval_results_uri"] == "s3://bucket/results.json"
 
 
 @given(METADATA, METADATA, st.dictionaries(KEYS, SCALARS, max_size=8))
 def test_all_sources_together_are_storable(training: dict, evaluation: dict, custom: dict) -> None:
-    labels: set[str] = set()
     try:
-        checked = component.custom_properties_checked(custom)
-        labels = {name for name, value in checked.items() if isinstance(value, str) and not value.strip()}
+        checked = stored(custom)
     except ValueError:
         checked = {}
-    properties, _ = component.complete_properties(
-        {"pipeline_name": "tune\0", "pipeline_run_id": ""},
-        component.training_properties(training)[0],
-        component.evaluation_properties(evaluation, {}, "")[0],
+    properties = joined_properties(
+        run_properties(Run(pipeline_name="tune\0"), ""),
         checked,
+        evaluation_properties(evaluation, {}, ""),
+        training_properties(training),
     )
-    assert_storable({name: value for name, value in properties.items() if name not in labels})
+    # What the caller names stays as given: two spellings of a name, and labels.
+    assert_storable({name: value for name, value in properties.items() if name not in checked})
     assert checked.items() <= properties.items()
 
 
 @given(st.lists(KEYS, unique=True, max_size=12))
 def test_every_key_with_a_value_of_its_own_is_recorded(keys: list[str]) -> None:
     metadata = {key: 0.5 + place for place, key in enumerate(keys)}
-    properties, _ = component.training_properties(metadata)
+    properties = training_properties(metadata)
     recorded = {value for key, value in metadata.items() if key not in KFP_KEYS}
     assert sorted(properties.values()) == sorted(recorded)
 
@@ -113,7 +128,7 @@ def test_every_key_with_a_value_of_its_own_is_recorded(keys: list[str]) -> None:
 @given(st.dictionaries(st.text("abcdef", min_size=1), st.integers(-(2**40), 2**40) | st.lists(st.integers(-9, 9))))
 def test_a_whole_number_is_recorded_alike_whether_kfp_sends_an_int_or_a_double(metadata: dict[str, Any]) -> None:
     as_doubles = {k: [float(i) for i in v] if isinstance(v, list) else float(v) for k, v in metadata.items()}
-    assert component.training_properties(metadata) == component.training_properties(as_doubles)
+    assert training_properties(metadata) == training_properties(as_doubles)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +153,14 @@ def test_a_whole_number_is_recorded_alike_whether_kfp_sends_an_int_or_a_double(m
     ],
 )
 def test_a_key_becomes_a_name_that_needs_no_quotes(key: str, name: str) -> None:
-    assert component.property_name("training", key) == name
+    assert property_name("training", key) == name
     assert len(name) <= 255
 
 
-def test_long_keys_that_begin_alike_stay_apart() -> None:
-    properties, remarks = component.training_properties({"x" * 400 + "a": 1, "x" * 400 + "b": 2})
+def test_long_keys_that_begin_alike_stay_apart(caplog: pytest.LogCaptureFixture) -> None:
+    properties = training_properties({"x" * 400 + "a": 1, "x" * 400 + "b": 2})
     assert sorted(properties.values()) == [1.0, 2.0]
-    assert remarks[0].startswith("Changed training names (too long, without a letter, or taken): 2 (")
+    assert caplog.messages[0].startswith("Changed training names (too long, without a letter, or taken): 2 (")
 
 
 @pytest.mark.parametrize(
@@ -176,22 +191,20 @@ def test_long_keys_that_begin_alike_stay_apart() -> None:
     ],
 )
 def test_a_value_is_recorded_as(value: Any, recorded: float | str) -> None:
-    properties, _ = component.training_properties({"key": value})
+    properties = training_properties({"key": value})
     assert properties == {"training_key": recorded}
     assert type(properties["training_key"]) is type(recorded)
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
-def test_an_empty_value_is_left_out_and_counted(value: str | None) -> None:
-    assert component.training_properties({"note": value, "loss": 1}) == (
-        {"training_loss": 1.0},
-        ["Empty training values, left out: 1 (training_note)."],
-    )
+def test_an_empty_value_is_left_out_and_counted(value: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    assert training_properties({"note": value, "loss": 1}) == {"training_loss": 1.0}
+    assert caplog.messages == ["Empty training values, left out: 1 (training_note)."]
 
 
 def test_nested_values_are_flattened_out_of_kfps_wrappers() -> None:
     metadata = {"optimizer": {"struct": {"lr": 0.1, "betas": {"list": [0.9, 0.999]}}}, "data": {"a": {"b": 1}}}
-    assert component.training_properties(metadata)[0] == {
+    assert training_properties(metadata) == {
         "training_optimizer_lr": 0.1,
         "training_optimizer_betas": "[0.9, 0.999]",
         "training_data_a_b": 1.0,
@@ -203,14 +216,14 @@ def test_nesting_beyond_reason_costs_only_its_own_value(wrap: Any) -> None:
     value: Any = 1
     for _ in range(5000):
         value = wrap(value)
-    properties, _ = component.training_properties({"deep": value, "loss": 0.5})
+    properties = training_properties({"deep": value, "loss": 0.5})
     assert_storable(properties)
     assert properties["training_loss"] == 0.5
     assert len(properties) == 2
 
 
 def test_kfps_own_keys_are_not_recorded() -> None:
-    assert component.training_properties(dict.fromkeys(KFP_KEYS, "x")) == ({}, [])
+    assert training_properties(dict.fromkeys(KFP_KEYS, "x")) == {}
 
 
 @pytest.mark.parametrize(
@@ -221,23 +234,25 @@ def test_kfps_own_keys_are_not_recorded() -> None:
         ({"a.b": 1, "a-b": 2, "a_b": 3, "a b": 2}, {"training_a_b": 1.0, "training_a_b_2": 2.0, "training_a_b_3": 3.0}),
         ({"a": 1, "A_2": 5, "A": 2}, {"training_a": 1.0, "training_A_2": 5.0, "training_A_3": 2.0}),
         ({"loss": 1, "training_loss": 2}, {"training_loss": 1.0, "training_loss_2": 2.0}),
+        ({"training_loss": 2, "loss": 1}, {"training_loss_2": 2.0, "training_loss": 1.0}),
+        ({"Training Loss": 2, "loss": 1}, {"training_Loss_2": 2.0, "training_loss": 1.0}),
         ({"a": "1", "A": 1}, {"training_a": "1", "training_A_2": 1.0}),
     ],
 )
 def test_two_keys_with_one_name(metadata: dict[str, Any], properties: dict[str, Any]) -> None:
-    assert component.training_properties(metadata)[0] == properties
+    assert training_properties(metadata) == properties
 
 
-def test_what_was_renamed_or_cut_is_counted_in_the_log() -> None:
-    _, remarks = component.training_properties({"loss": 1, "Loss": 2, "损失": 3, "notes": "x" * 5000})
-    assert remarks == [
-        "Long training values, cut to 4,096 characters: 1 (training_notes).",
+def test_what_was_renamed_is_counted_in_the_log_and_what_was_cut_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    properties = training_properties({"loss": 1, "Loss": 2, "损失": 3, "notes": "x" * 5000})
+    assert str(properties["training_notes"]).endswith("… [cut from 5,000 characters]")
+    assert caplog.messages == [
         "Changed training names (too long, without a letter, or taken): 2 "
         "(Loss is training_Loss_2, 损失 is training_unnamed).",
     ]
 
 
-def test_the_metrics_of_a_fine_tuning_step() -> None:
+def test_the_metrics_of_a_fine_tuning_step(caplog: pytest.LogCaptureFixture) -> None:
     metadata = {
         "display_name": "output_metrics",
         "store_session_info": '{"Provider": "minio", "Params": {"accessKey": "x"}}',
@@ -253,7 +268,7 @@ def test_the_metrics_of_a_fine_tuning_step() -> None:
         "training_loss": 1.25,
         "training_final_loss": 0.875,
     }
-    properties, remarks = component.training_properties(metadata)
+    properties = training_properties(metadata)
     assert properties == {
         "training_num_epochs": 3.0,
         "training_effective_batch_size": 128.0,
@@ -268,27 +283,12 @@ def test_the_metrics_of_a_fine_tuning_step() -> None:
         "training_final_loss": 0.875,
     }
     assert all(type(value) is float for value in properties.values())
-    assert remarks == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("Foo", "foo"), ("resumé", "Resume"), ("name ", "name"), ("Straße", "STRASSE"), ("e\u0301", "é"), ("Å", "a")],
-)
-def test_names_that_mysql_takes_for_one(one: str, other: str) -> None:
-    assert component.fold_name(one) == component.fold_name(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("my_model", "my-model"), ("a", "b"), (" a", "a"), ("a b", "ab"), ("1", "2")]
-)
-def test_names_that_are_two(one: str, other: str) -> None:
-    assert component.fold_name(one) != component.fold_name(other)
+    assert caplog.messages == []
 
 
 def test_custom_properties_keep_their_names_and_make_labels() -> None:
     custom = {"Team Name": "nlp", "production": "", "stage/rank": 2, "reviewed": True, "score": math.nan, "big": 2**40}
-    assert component.custom_properties_checked(custom) == {
+    assert stored(custom) == {
         "Team Name": "nlp",
         "production": "",
         "stage/rank": 2.0,
@@ -300,7 +300,7 @@ def test_custom_properties_keep_their_names_and_make_labels() -> None:
 
 def test_custom_values_are_cleaned_like_all_others() -> None:
     custom = {"a": "mlmd-struct::x", "b": "\0", "c": "x" * 5000, "api_key": "abc", "note": "hf_" + "a1" * 17}
-    checked = component.custom_properties_checked(custom)
+    checked = stored(custom)
     assert_storable(checked)
     assert (checked["api_key"], checked["note"]) == ("[REDACTED]", "[REDACTED]")
 
@@ -325,45 +325,44 @@ def test_custom_values_are_cleaned_like_all_others() -> None:
         ),
         (
             {"k": None},
-            "custom_properties: the value of 'k' must be text, a number or a boolean, not NoneType. Nothing was sent.",
+            "custom_properties: the name 'k' has a NoneType as value, not a text, a number or a boolean. Nothing was sent.",
         ),
         (
             {"k": ["a"]},
-            "custom_properties: the value of 'k' must be text, a number or a boolean, not list. Nothing was sent.",
+            "custom_properties: the name 'k' has a list as value, not a text, a number or a boolean. Nothing was sent.",
         ),
         (
             {"k": {"a": 1}},
-            "custom_properties: the value of 'k' must be text, a number or a boolean, not dict. Nothing was sent.",
-        ),
-        ({"Team": "a", "team": "a"}, "custom_properties: 'Team' and 'team' are one name to MySQL. Nothing was sent."),
-        (
-            {"resumé": 1, "resume": 2},
-            "custom_properties: 'resumé' and 'resume' are one name to MySQL. Nothing was sent.",
+            "custom_properties: the name 'k' has a dict as value, not a text, a number or a boolean. Nothing was sent.",
         ),
     ],
 )
 def test_custom_properties_that_no_registry_takes_are_refused(custom: dict[Any, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        component.custom_properties_checked(custom)
+        stored(custom)
 
 
 def test_a_long_name_has_room_for_its_number() -> None:
     entries = [("a" * 244 + separator + "b", number) for number, separator in enumerate("-+")]
-    properties, _ = component.named_properties("training", entries)
+    properties = named_properties("training", entries)
     assert sorted(properties.values()) == [0.0, 1.0]
     assert max(map(len, properties)) <= 255
 
 
 def test_a_custom_name_of_255_characters_is_taken() -> None:
-    assert component.custom_properties_checked({"n" * 255: 1}) == {"n" * 255: 1.0}
+    assert stored({"n" * 255: 1}) == {"n" * 255: 1.0}
 
 
-def test_custom_properties_win_over_derived_ones_in_any_spelling() -> None:
-    properties, remarks = component.complete_properties(
-        {"base_model": "granite", "pipeline_name": "tune", "pipeline_run_id": ""},
-        {"training_Loss": 1.0, "training_lr": 0.1},
-        {"eval_acc": 0.5},
+def test_spellings_of_one_name_are_the_callers_affair_until_a_database_drops_one() -> None:
+    assert stored({"Team": "a", "team": "b"}) == {"Team": "a", "team": "b"}
+
+
+def test_custom_properties_win_over_derived_ones_in_any_case(caplog: pytest.LogCaptureFixture) -> None:
+    properties = joined_properties(
+        {"pipeline_name": "tune", "base_model": "granite"},
         {"training_LOSS": 9.0, "base_model": "mine"},
+        {"eval_acc": 0.5},
+        {"training_Loss": 1.0, "training_lr": 0.1},
     )
     assert properties == {
         "pipeline_name": "tune",
@@ -372,39 +371,39 @@ def test_custom_properties_win_over_derived_ones_in_any_spelling() -> None:
         "eval_acc": 0.5,
         "training_lr": 0.1,
     }
-    assert remarks == ["Derived values replaced by custom_properties: 2 (base_model, training_Loss)."]
+    assert caplog.messages == ["Derived values replaced by custom_properties: 2 (base_model, training_Loss)."]
 
 
-def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays() -> None:
-    evaluation, _ = component.evaluation_properties(
+def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    evaluation = evaluation_properties(
         {}, {"results": {f"task{n}": {"acc,none": n / 1000} for n in range(600)}}, "s3://b/r.json"
     )
-    training, _ = component.training_properties({f"p{n}": n for n in range(600)})
-    properties, remarks = component.complete_properties(
-        {"base_model": "granite"}, training, evaluation, {"team": "nlp"}
-    )
+    training = training_properties({f"p{n}": n for n in range(600)})
+    properties = joined_properties({"base_model": "granite"}, {"team": "nlp"}, evaluation, training)
     assert len(properties) == 1000
     first = ["eval_best_metric", "eval_best_score", "eval_task599_acc", "eval_results_uri"]
     assert list(properties)[:6] == ["base_model", "team", *first]
     foremost = list(evaluation)[:500]
     assert list(properties) == ["base_model", "team", *foremost, *list(training)[:498]]
     left_out = [*list(training)[498:], *list(evaluation)[500:]]
-    assert remarks == [f"Properties beyond the first 1,000, left out: 205 ({', '.join(left_out[:10])}, …)."]
+    assert caplog.messages == [f"Properties beyond the first 1,000, left out: 205 ({', '.join(left_out[:10])}, …)."]
     assert len(left_out) == 205
 
 
 @settings(max_examples=50)
 @given(st.text(max_size=200))
 def test_redaction_leaves_nothing_to_redact(text: str) -> None:
-    once = component.redact_text(text)
-    assert component.redact_text(once) == once
+    once = redact(text)
+    assert redact(once) == once
 
 
-def test_a_large_evaluation_does_not_crowd_out_the_hyperparameters() -> None:
-    training = {f"training_{number}": 1.0 for number in range(30)}
-    evaluation = {f"eval_{number}": 1.0 for number in range(1200)}
-    properties, (remark,) = component.complete_properties({}, training, evaluation, {})
+def test_a_large_evaluation_does_not_crowd_out_the_hyperparameters(caplog: pytest.LogCaptureFixture) -> None:
+    training: Properties = {f"training_{number}": 1.0 for number in range(30)}
+    evaluation: Properties = {f"eval_{number}": 1.0 for number in range(1200)}
+    properties = joined_properties({}, {}, evaluation, training)
     assert len(properties) == 1000
     assert training.keys() <= properties.keys()
     assert "eval_0" in properties
-    assert "230" in remark
+    assert "230" in caplog.messages[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kfp_model_registry import component
+from kfp import dsl
+from kfp_model_registry.shared import cluster as edge
+from kfp_model_registry.shared.cluster import Cluster
+from kfp_model_registry.shared.location import Mount
+from kfp_model_registry.shared.provenance import Run, custom_filled, filled, model_source, run_properties, traced
 from kubernetes_api import KubernetesApi, claim_volume, ephemeral_volume, mount, pod, workflow
 
 POD = "train-x7k2p-system-container-impl-3961"
-EVERYTHING = ["namespace", "run_id", "run_name"]
-NOTHING_GIVEN = {"pipeline_name": "", "run_id": "", "run_name": "", "namespace": ""}
+NOTHING = Run()
+RUN = Run("train", "0a1b-run", "nightly 12", "team-a", "train-x7k2p")
 
 
 @pytest.fixture
@@ -29,21 +32,21 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kuberne
         yield api
 
 
-def observe(api: KubernetesApi, missing: list[str], claims: bool = False, seconds: float = 10.0) -> Any:
-    return component.observe_cluster(missing, claims, account_dir=api.account_dir, seconds=seconds)
+def observe(api: KubernetesApi, given: Run = NOTHING, claims: bool = False) -> Cluster:
+    return edge.observe(given, claims, api.account_dir)
 
 
-def test_namespace_run_and_its_display_name_are_found_in_two_calls(cluster: KubernetesApi) -> None:
-    seen, remarks = observe(cluster, EVERYTHING, claims=True)
-    found = {name: seen[name] for name in ("in_cluster", "namespace", "run_id", "run_name", "workflow")}
-    assert found == {
-        "in_cluster": True,
-        "namespace": "team-a",
-        "run_id": "0a1b-run",
-        "run_name": "nightly 12",
-        "workflow": "train-x7k2p",
-    }
-    assert remarks == []
+def without(*facts: str) -> Run:
+    """What a caller says who leaves these facts to the cluster."""
+    return Run(**{name: "" if name in facts else "given" for name in ("pipeline_name", "id", "name", "namespace")})
+
+
+def test_namespace_run_and_its_display_name_are_found_in_two_calls(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = observe(cluster, claims=True)
+    assert seen.run == Run("", "0a1b-run", "nightly 12", "team-a", "train-x7k2p")
+    assert caplog.messages == []
     assert cluster.requests == [
         f"/api/v1/namespaces/team-a/pods/{POD}",
         "/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows/train-x7k2p",
@@ -52,102 +55,106 @@ def test_namespace_run_and_its_display_name_are_found_in_two_calls(cluster: Kube
 
 @pytest.mark.parametrize(
     ("missing", "claims", "calls"),
-    [([], False, 0), (["namespace"], False, 0), ([], True, 1), (["run_id"], False, 1), (["run_name"], False, 2)],
+    [((), False, 0), (("namespace",), False, 0), ((), True, 1), (("id",), False, 1), (("name",), False, 2)],
 )
 def test_the_api_is_asked_only_for_what_nothing_nearer_tells(
-    cluster: KubernetesApi, missing: list[str], claims: bool, calls: int
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, missing: tuple[str, ...], claims: bool, calls: int
 ) -> None:
-    seen, remarks = observe(cluster, missing, claims)
-    assert (len(cluster.requests), seen["namespace"], remarks) == (calls, "team-a", [])
+    seen = observe(cluster, without(*missing), claims)
+    assert (len(cluster.requests), seen.run.namespace, caplog.messages) == (calls, "team-a", [])
 
 
 def test_hostname_names_the_pod_where_kfp_does_not(cluster: KubernetesApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KFP_POD_NAME")
     monkeypatch.setenv("HOSTNAME", POD)
-    assert observe(cluster, ["run_id"])[0]["run_id"] == "0a1b-run"
-
-
-def test_without_any_name_of_the_pod_nothing_is_asked(cluster: KubernetesApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KFP_POD_NAME")
-    monkeypatch.delenv("HOSTNAME", raising=False)
-    _, remarks = observe(cluster, ["run_id"])
-    assert (remarks, cluster.requests) == (
-        ["Unknown: run ID, since neither KFP_POD_NAME nor HOSTNAME names this pod."],
-        [],
-    )
+    assert observe(cluster, without("id")).run.id == "0a1b-run"
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 429, 500, 503])
-def test_without_the_right_to_read_the_run_is_unknown_in_one_line(cluster: KubernetesApi, code: int) -> None:
+def test_without_the_right_to_read_the_run_is_unknown_in_one_line(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
     cluster.answers = {"pods": code}
-    seen, remarks = observe(cluster, EVERYTHING, claims=True)
-    assert (seen["namespace"], seen["run_id"], seen["run_name"], seen["mounts"]) == ("team-a", "", "", [])
-    assert len(remarks) == 1
-    assert "\n" not in remarks[0]
-    assert remarks[0].startswith("Unknown: run ID, run name, volume claims, since the Kubernetes API gave no ")
-    assert f"/pods/{POD}: HTTP {code}" in remarks[0]
+    assert observe(cluster, claims=True) == Cluster(Run(namespace="team-a"), ())
+    assert caplog.messages == [
+        f"Unknown: run ID, run name, volume claims, since /api/v1/namespaces/team-a/pods/{POD} gave HTTP {code}."
+    ]
     assert len(cluster.requests) == 1, "a refused call is not retried, nor followed by another"
 
 
-def test_what_the_pod_tells_is_kept_when_the_workflow_is_forbidden(cluster: KubernetesApi) -> None:
+def test_what_the_pod_tells_is_kept_when_the_workflow_is_forbidden(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture
+) -> None:
     cluster.answers = {"workflows": 403}
-    seen, remarks = observe(cluster, EVERYTHING)
-    assert (seen["run_id"], seen["run_name"]) == ("0a1b-run", "")
-    assert len(remarks) == 1
-    assert remarks[0].startswith("Unknown: run name, since ")
-    assert "workflows/train-x7k2p: HTTP 403" in remarks[0]
+    seen = observe(cluster)
+    assert (seen.run.id, seen.run.resource_name, seen.run.name) == ("0a1b-run", "train-x7k2p", "")
+    (remark,) = caplog.messages
+    assert remark.startswith("Unknown: run name, since ")
+    assert "workflows/train-x7k2p gave HTTP 403." in remark
 
 
-@pytest.mark.parametrize("trouble", ["hang", "drip", "drop", "html"])
-def test_a_sick_api_server_costs_one_line(cluster: KubernetesApi, trouble: str) -> None:
+@pytest.mark.parametrize("trouble", ["hang", "drop", "html"])
+def test_a_sick_api_server_costs_one_line(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr(edge, "SECONDS", 0.3)
     cluster.answers = {"pods": trouble}
-    seen, remarks = observe(cluster, ["run_id"], seconds=0.3)
-    assert (seen["run_id"], len(remarks), len(cluster.requests)) == ("", 1, 1)
+    seen = observe(cluster, without("id"))
+    assert (seen.run.id, len(caplog.messages), len(cluster.requests)) == ("", 1, 1)
 
 
-@pytest.mark.parametrize("trouble", ["hang", "drip"])
-def test_each_call_waits_for_ten_seconds_at_most(cluster: KubernetesApi, trouble: str) -> None:
-    cluster.answers = {"pods": trouble}
-    _, remarks = observe(cluster, ["run_id"], seconds=0.3)
-    assert "Timeout" in remarks[0]
-    assert inspect.signature(component.observe_cluster).parameters["seconds"].default == 10
+def test_each_call_waits_for_ten_seconds_at_most(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert edge.SECONDS == 10
+    monkeypatch.setattr(edge, "SECONDS", 0.3)
+    cluster.answers = {"pods": "hang"}
+    observe(cluster, without("id"))
+    assert "Timeout" in caplog.messages[0]
 
 
-def test_an_api_server_that_nobody_vouches_for_is_not_believed(cluster: KubernetesApi, tmp_path: Path) -> None:
+def test_an_api_server_that_nobody_vouches_for_is_not_believed(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with KubernetesApi(elsewhere) as other:
         (tmp_path / "ca.crt").write_bytes(Path(other.account_dir, "ca.crt").read_bytes())
-        seen, remarks = observe(cluster, ["run_id"])
-    assert (seen["run_id"], cluster.requests) == ("", [])
-    assert "SSL" in remarks[0]
+        seen = observe(cluster, without("id"))
+    assert (seen.run.id, cluster.requests) == ("", [])
+    assert "SSL" in caplog.messages[0]
+    assert "\n" not in caplog.messages[0]
 
 
-def test_no_api_server_at_all_costs_one_line(cluster: KubernetesApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_api_server_at_all_costs_one_line(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
-    seen, remarks = observe(cluster, ["run_id"])
-    assert (seen["run_id"], len(remarks)) == ("", 1)
+    seen = observe(cluster, without("id"))
+    assert (seen.run.id, len(caplog.messages)) == ("", 1)
 
 
-def test_a_pod_without_labels_is_no_pipeline_s_pod(cluster: KubernetesApi) -> None:
+def test_a_pod_without_labels_is_no_pipeline_s_pod(cluster: KubernetesApi, caplog: pytest.LogCaptureFixture) -> None:
     cluster.pods[POD] = pod(POD)
-    _, remarks = observe(cluster, EVERYTHING)
-    assert remarks == [f"Unknown: run ID, run name, since pod {POD} lacks the labels of a pipeline's pod."]
+    observe(cluster)
+    assert caplog.messages == ["Unknown: run ID, run name, since pod and workflow do not say."]
 
 
-def test_a_workflow_without_the_annotation_has_no_display_name(cluster: KubernetesApi) -> None:
+def test_a_workflow_without_the_annotation_has_no_display_name(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture
+) -> None:
     cluster.workflows["train-x7k2p"] = workflow("train-x7k2p")
-    _, remarks = observe(cluster, EVERYTHING)
-    assert remarks == [
-        "Unknown: run name, since workflow train-x7k2p lacks the annotation pipelines.kubeflow.org/run_name."
-    ]
+    observe(cluster)
+    assert caplog.messages == ["Unknown: run name, since pod and workflow do not say."]
 
 
-def test_a_pod_without_a_service_account_goes_on(cluster: KubernetesApi, tmp_path: Path) -> None:
-    seen, remarks = component.observe_cluster(EVERYTHING, True, account_dir=str(tmp_path / "none"))
-    assert (seen["in_cluster"], seen["namespace"], cluster.requests) == (True, "", [])
-    assert len(remarks) == 1
-    assert remarks[0].startswith("Unknown: namespace, run ID, run name, volume claims, since ")
+def test_a_pod_without_a_service_account_goes_on(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    assert edge.observe(NOTHING, True, str(tmp_path / "none")) == Cluster(Run(), ())
+    assert cluster.requests == []
+    (remark,) = caplog.messages
+    assert remark.startswith("Unknown: namespace, run ID, run name, volume claims, since ")
 
 
 def test_outside_a_cluster_no_kubeconfig_is_consulted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,27 +168,23 @@ def test_outside_a_cluster_no_kubeconfig_is_consulted(tmp_path: Path, monkeypatc
         )
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         monkeypatch.setenv("KFP_POD_NAME", POD)
-        seen, _ = component.observe_cluster(EVERYTHING, True, account_dir=laptop.account_dir)
-        assert (seen["in_cluster"], seen["namespace"], seen["run_id"], laptop.requests) == (False, "", "", [])
+        assert observe(laptop, claims=True) == Cluster(Run(), None)
+        assert laptop.requests == []
 
 
-def test_the_client_is_imported_only_when_something_is_missing(cluster: KubernetesApi) -> None:
-    # The helpers' source alone, as a pod gets it: kfp itself, outside a pod, imports the client.
-    helpers = [function for _, function in inspect.getmembers(component, inspect.isfunction)]
-    script = "\n".join(
-        [
-            "import sys",
-            "from typing import *",
-            *(inspect.getsource(helper) for helper in helpers if helper.__module__ == component.__name__),
-            f"observe_cluster(sys.argv[1:], False, account_dir={cluster.account_dir!r})",
-            "print('kubernetes' in sys.modules)",
-        ]
+@pytest.mark.parametrize(("missing", "imported"), [("namespace", "False"), ("id", "True")])
+def test_the_client_is_imported_only_when_something_is_missing(
+    cluster: KubernetesApi, missing: str, imported: str
+) -> None:
+    # In a process of its own, as a pod has it: kfp itself, outside a pod, imports the client.
+    script = (
+        "import sys\nfrom shared import cluster\nfrom shared.provenance import Run\n"
+        f"cluster.observe(Run(**{{**dict(id='r', name='n', namespace='ns'), {missing!r}: ''}}), False, sys.argv[1])\n"
+        "print('kubernetes' in sys.modules)"
     )
-    printed = {
-        missing: subprocess.check_output([sys.executable, "-", missing], input=script, text=True).strip()
-        for missing in ("namespace", "run_id")
-    }
-    assert printed == {"namespace": "False", "run_id": "True"}
+    root = Path(edge.__file__).parents[1]
+    command = [sys.executable, "-c", script, cluster.account_dir]
+    assert subprocess.check_output(command, text=True, cwd=root).strip() == imported
 
 
 VOLUMES = [
@@ -191,7 +194,9 @@ VOLUMES = [
 ]
 
 
-def test_mounts_name_their_claims(cluster: KubernetesApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mounts_name_their_claims(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RUN", "r1")
     mounts = [
         mount("data", "/mnt/models", subPath="llm"),
@@ -200,80 +205,85 @@ def test_mounts_name_their_claims(cluster: KubernetesApi, monkeypatch: pytest.Mo
         mount("data", "/mnt/runs", subPathExpr="runs/$(RUN)/$(UNSET_HERE)"),
     ]
     cluster.pods[POD] = pod(POD, "train-x7k2p", "0a1b-run", VOLUMES, mounts)
-    seen, remarks = observe(cluster, [], claims=True)
-    assert remarks == []
-    assert seen["mounts"] == [
-        {"mount_path": "/kfp-launcher", "sub_path": "", "claim": "", "lasting": True},
-        {"mount_path": "/mnt/models", "sub_path": "llm", "claim": "team-models", "lasting": True},
-        {"mount_path": "/kfp-workspace", "sub_path": "", "claim": "train-x7k2p-kfp-workspace", "lasting": False},
-        {"mount_path": "/scratch", "sub_path": "", "claim": f"{POD}-tmp", "lasting": False},
-        {"mount_path": "/mnt/runs", "sub_path": "runs/r1/$(UNSET_HERE)", "claim": "team-models", "lasting": True},
-    ]
+    seen = observe(cluster, RUN, claims=True)
+    assert caplog.messages == []
+    assert seen.mounts == (
+        Mount("/kfp-launcher", "", "", True),
+        Mount("/mnt/models", "llm", "team-models", True),
+        Mount("/kfp-workspace", "", "train-x7k2p-kfp-workspace", False),
+        Mount("/scratch", "", f"{POD}-tmp", False),
+        Mount("/mnt/runs", "runs/r1/$(UNSET_HERE)", "team-models", True),
+    )
 
 
 def test_in_a_notebook_s_pod_every_container_counts(cluster: KubernetesApi) -> None:
     cluster.pods[POD] = pod(POD, volumes=VOLUMES, mounts=[mount("data", "/home/me")], container="notebook")
-    seen, _ = observe(cluster, [], claims=True)
-    assert {given["mount_path"]: given["claim"] for given in seen["mounts"]}["/home/me"] == "team-models"
+    seen = observe(cluster, RUN, claims=True)
+    assert {found.path: found.claim for found in seen.mounts or ()}["/home/me"] == "team-models"
 
 
-SEEN = {
-    "in_cluster": True,
-    "namespace": "team-a",
-    "run_id": "0a1b-run",
-    "run_name": "nightly 12",
-    "workflow": "w",
-    "mounts": [],
-}
-LAPTOP = {"in_cluster": False, "namespace": "", "run_id": "", "run_name": "", "workflow": "", "mounts": []}
+@pytest.mark.parametrize("odd", ["labels", "spec", "metadata", "volumes"])
+def test_an_odd_pod_costs_no_registration(cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, odd: str) -> None:
+    described = cluster.pods[POD]
+    if odd in described:
+        described[odd] = ["no", "object"]
+    elif odd == "labels":
+        described["metadata"]["labels"] = "none"
+    else:
+        described["spec"]["volumes"] = ["none"]
+    assert observe(cluster, claims=True).run.namespace == "team-a"
+    assert len(caplog.messages) == 1
+
+
+def test_without_the_client_the_run_is_unknown(
+    cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    assert observe(cluster).run.id == ""
+    (remark,) = caplog.messages
+    assert "kubernetes" in remark
+
+
+def test_outside_a_cluster_one_line_says_what_is_unknown(caplog: pytest.LogCaptureFixture) -> None:
+    edge.observe(Run(name="local"), True)
+    assert caplog.messages == ["Unknown: namespace, run ID, since this runs outside a cluster."]
+
+
+def test_nothing_is_said_where_nothing_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+    edge.observe(without("pipeline_name"), True)
+    assert caplog.messages == []
 
 
 def test_the_cluster_completes_what_the_caller_left_empty() -> None:
-    given = {"pipeline_name": "train", "run_id": "", "run_name": "by hand", "namespace": ""}
-    assert component.trace_run(given, SEEN) == (
-        {"pipeline_name": "train", "run_id": "0a1b-run", "run_name": "by hand", "namespace": "team-a"},
-        [],
-    )
+    seen = Run("", "0a1b-run", "nightly 12", "team-a", "train-x7k2p")
+    assert traced(Run("train", name="by hand"), seen) == Run("train", "0a1b-run", "by hand", "team-a", "train-x7k2p")
 
 
-def test_outside_a_cluster_one_line_says_what_is_unknown() -> None:
-    assert component.trace_run({**NOTHING_GIVEN, "run_name": "local"}, LAPTOP) == (
-        {**NOTHING_GIVEN, "run_name": "local"},
-        ["Unknown: namespace, run ID, since this runs outside a cluster."],
-    )
-
-
-def test_in_a_cluster_what_is_unknown_is_not_said_twice() -> None:
-    assert component.trace_run(NOTHING_GIVEN, {**LAPTOP, "in_cluster": True}) == (NOTHING_GIVEN, [])
-
-
-def test_nothing_is_said_where_nothing_is_missing() -> None:
-    given = {"pipeline_name": "", "run_id": "r", "run_name": "n", "namespace": "ns"}
-    assert component.trace_run(given, LAPTOP) == (given, [])
-
-
-RUN = {"pipeline_name": "train", "run_id": "0a1b-run", "run_name": "nightly 12", "namespace": "team-a"}
 KFP = {"modelSourceKind": "kfp", "modelSourceClass": "pipelinerun"}
+NAMES = {"modelSourceGroup": "team-a", "modelSourceId": "0a1b-run"}
 
 
 @pytest.mark.parametrize(
     ("known", "source"),
     [
-        (RUN, {**KFP, "modelSourceGroup": "team-a", "modelSourceId": "0a1b-run", "modelSourceName": "nightly 12"}),
-        (
-            {**RUN, "run_name": ""},
-            {**KFP, "modelSourceGroup": "team-a", "modelSourceId": "0a1b-run", "modelSourceName": "train"},
-        ),
-        ({**NOTHING_GIVEN, "run_id": "0a1b-run"}, {**KFP, "modelSourceId": "0a1b-run"}),
-        (NOTHING_GIVEN, KFP),
+        (RUN, {**KFP, **NAMES, "modelSourceName": "nightly 12"}),
+        (Run("train", "0a1b-run", "", "team-a"), {**KFP, **NAMES, "modelSourceName": "train"}),
+        (Run(id="0a1b-run"), {**KFP, "modelSourceId": "0a1b-run"}),
+        (Run(name="password=hunter2"), {**KFP, "modelSourceName": "password=[REDACTED]"}),
+        (NOTHING, KFP),
     ],
 )
-def test_the_artifact_names_the_run_that_dashboards_link_to(known: dict[str, str], source: dict[str, str]) -> None:
-    assert component.model_source(known) == source
+def test_the_artifact_names_the_run_that_dashboards_link_to(known: Run, source: dict[str, str]) -> None:
+    assert model_source(known) == source
+
+
+@pytest.mark.parametrize("run_id", ["0a1b-run", "r" * 5000, "token=hunter2"])
+def test_version_and_artifact_name_one_run(run_id: str) -> None:
+    assert model_source(Run(id=run_id))["modelSourceId"] == run_properties(Run(id=run_id), "")["pipeline_run_id"]
 
 
 def test_the_version_names_the_run_and_the_base_model() -> None:
-    assert component.run_properties(RUN, "toy-org/toy-model") == {
+    assert run_properties(RUN, "toy-org/toy-model") == {
         "pipeline_name": "train",
         "pipeline_run_id": "0a1b-run",
         "pipeline_run_name": "nightly 12",
@@ -283,25 +293,64 @@ def test_the_version_names_the_run_and_the_base_model() -> None:
 
 
 def test_the_version_has_no_empty_properties_as_the_ui_shows_them_as_labels() -> None:
-    assert component.run_properties({**NOTHING_GIVEN, "pipeline_name": "train"}, "") == {"pipeline_name": "train"}
+    assert run_properties(Run("train", name=" "), "") == {"pipeline_name": "train"}
 
 
-@pytest.mark.parametrize("odd", ["labels", "spec", "metadata", "volumes"])
-def test_an_odd_pod_costs_no_registration(cluster: KubernetesApi, odd: str) -> None:
-    described = cluster.pods[POD]
-    if odd in described:
-        described[odd] = ["no", "object"]
-    elif odd == "labels":
-        described["metadata"]["labels"] = "none"
-    else:
-        described["spec"]["volumes"] = ["none"]
-    seen, remarks = observe(cluster, EVERYTHING, claims=True)
-    assert seen["namespace"] == "team-a"
-    assert len(remarks) == 1
+def test_what_names_the_run_is_published_without_secrets() -> None:
+    assert run_properties(Run(name="password=hunter2"), "") == {"pipeline_run_name": "password=[REDACTED]"}
 
 
-def test_without_the_client_the_run_is_unknown(cluster: KubernetesApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "kubernetes", None)
-    seen, (remark,) = observe(cluster, EVERYTHING)
-    assert seen["run_id"] == ""
-    assert "kubernetes" in remark
+# --- placeholders in custom properties ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (dsl.PIPELINE_JOB_ID_PLACEHOLDER, "0a1b-run"),
+        (dsl.PIPELINE_JOB_NAME_PLACEHOLDER, "nightly 12"),
+        (dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER, "train-x7k2p"),
+        (f"https://kfp/#/runs/details/{dsl.PIPELINE_JOB_ID_PLACEHOLDER}", "https://kfp/#/runs/details/0a1b-run"),
+        (f"{dsl.PIPELINE_JOB_ID_PLACEHOLDER} {dsl.PIPELINE_JOB_ID_PLACEHOLDER}", "0a1b-run 0a1b-run"),
+        ("no placeholder {{here}}", "no placeholder {{here}}"),
+        ("", ""),
+        (dsl.PIPELINE_TASK_NAME_PLACEHOLDER, None),
+        (f"{dsl.PIPELINE_JOB_ID_PLACEHOLDER} {dsl.PIPELINE_ROOT_PLACEHOLDER}", None),
+        ("{{$.inputs.parameters['tier']}}", None),
+        (dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER, None),
+    ],
+)
+def test_what_is_known_of_the_run_is_filled_in(text: str, expected: str | None) -> None:
+    assert filled(text, RUN) == expected
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    [
+        dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+        dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER,
+    ],
+)
+def test_an_unknown_fact_is_not_filled_in(placeholder: str) -> None:
+    assert filled(f"run {placeholder}", NOTHING) is None
+
+
+def test_custom_properties_that_keep_a_placeholder_are_left_out_with_one_remark(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    custom: dict[str, Any] = {
+        "run": dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        "task": dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
+        "root": dsl.PIPELINE_ROOT_PLACEHOLDER,
+        "label": "",
+        "stage": 3,
+        "nothing": None,
+    }
+    assert custom_filled(custom, RUN) == {"run": "0a1b-run", "label": "", "stage": 3, "nothing": None}
+    (remark,) = caplog.messages
+    assert "2 (task, root)" in remark
+
+
+def test_without_placeholders_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert custom_filled({"stage": "gold"}, NOTHING) == {"stage": "gold"}
+    assert caplog.messages == []

@@ -108,13 +108,13 @@ def test_a_retry_that_knows_the_pipeline_alone_keeps_the_runs_name(registry_url:
     assert version["artifacts"][0]["modelSourceName"] == "train on Monday"
 
 
-def test_an_unknown_run_with_other_metrics_does_not_take_the_name_of_an_older_one(registry_url: str) -> None:
+def test_what_a_retry_does_not_know_of_its_run_it_does_not_erase_whatever_else_it_corrects(registry_url: str) -> None:
     name = fresh_name()
     register(registry_url, model_name=name, custom_properties={"training_loss": 0.5})
     register(registry_url, model_name=name, source_pipeline_run_id="", custom_properties={"training_loss": 0.25})
     (version,) = versions_of(registry_url, name)
-    assert "pipeline_run_id" not in values(version)
-    assert not version["artifacts"][0].get("modelSourceId")
+    assert (values(version)["training_loss"], values(version)["pipeline_run_id"]) == (0.25, "run-1")
+    assert version["artifacts"][0]["modelSourceId"] == "run-1"
 
 
 def test_a_retry_that_makes_the_artifact_names_the_run_as_the_version_does(registry_url: str) -> None:
@@ -126,14 +126,16 @@ def test_a_retry_that_makes_the_artifact_names_the_run_as_the_version_does(regis
     assert (artifact["modelSourceGroup"], artifact["modelSourceName"]) == ("team-a", "nightly")
 
 
-def test_an_unknown_run_does_not_take_the_name_of_one_that_it_cannot_be(registry_url: str) -> None:
+def test_an_unknown_run_takes_nothing_of_a_version_that_names_two_runs(registry_url: str) -> None:
     name = fresh_name()
-    register(registry_url, model_name=name)
-    register(registry_url, model_name=name, source_pipeline_run_id="", source_namespace="team-b")
+    run = {"pipeline_run_id": text("run-0"), "pipeline_name": text("theirs")}
+    version = add_version(registry_url, name, uri="", customProperties=run)
+    add_artifact(registry_url, version, name="a", uri="gs://b/k", modelSourceId="run-1")
+    unknown = {"source_pipeline_run_id": "", "source_pipeline_name": "", "source_pipeline_run_name": ""}
+    register(registry_url, model_name=name, model_uri="gs://b/k", **unknown)
     (version,) = versions_of(registry_url, name)
-    assert "pipeline_run_id" not in values(version)
-    (artifact,) = version["artifacts"]
-    assert (artifact.get("modelSourceId") or "", artifact["modelSourceGroup"]) == ("", "team-b")
+    assert values(version) == {"pipeline_namespace": "team-a"}
+    assert not version["artifacts"][0].get("modelSourceId")
 
 
 @pytest.mark.parametrize("awkward", AWKWARD_NAMES)

@@ -13,17 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kfp_model_registry import component
+from kfp_model_registry.shared import evaluation, json_outline, properties
 
 LM_EVAL = Path(__file__).parent / "fixtures" / "lm_eval"
 UNREADABLE = "The evaluation results could not be read"
-NO_SCORES = ["The evaluation results hold no lm-eval scores: only their location is recorded."]
+ONLY_LOCATION = "): only their location is recorded."
 
 
 def recorded(path: Path, metadata: dict[str, Any] | None = None) -> dict[str, float | str]:
-    results, remarks = component.read_results(str(path))
-    assert remarks == []
-    return component.evaluation_properties(metadata or {}, results, "")[0]
+    return evaluation.evaluation_properties(metadata or {}, evaluation.read_results(str(path)), "")
 
 
 def written(path: Path, content: Any) -> str:
@@ -49,35 +47,12 @@ def test_every_score_of_every_version_is_recorded(file: Path) -> None:
         "_num_fewshot",
         "_samples",
         "_samples_available",
-        "eval_harness_version",
-        "eval_best_metric",
-        "eval_best_score",
+        "_harness_version",
+        "_limit",
+        "_best_metric",
+        "_best_score",
     )
     assert [name for name in others if not name.endswith(known)] == []
-
-
-@pytest.mark.parametrize(
-    ("file", "metric", "score"),
-    [
-        ("0.4.13/all_tasks.json", "eval_toy_group_acc", 0.3333333333333333),
-        ("0.4.13/all_tasks_with_samples.json", "eval_toy_math_exact_match_flexible_extract", 0.4),
-        ("0.4.13/limit1.json", "eval_toy_group_acc", 0.3333333333333333),
-        ("0.4.13/nan_loglikelihoods.json", "eval_toy_mc_acc", 0.5),
-        ("0.4.13/nested_group.json", "eval_toy_nested_acc", 0.2832244008714597),
-        ("0.4.3/limit1.json", "eval_toy_group_acc_norm", 0.3333333333333333),
-        ("0.4.8/limit1.json", "eval_toy_group_acc_norm", 0.3333333333333333),
-        ("0.4.8/no_samples.json", "eval_toy_math_exact_match_flexible_extract", 0.4),
-        (
-            "0.4.8/plain_group.json",
-            "eval_toy_sub_red_acc",
-            0.25,
-        ),  # the group has no score: its tasks stand for themselves
-    ],
-)
-def test_the_best_score_is_that_of_a_top_level_task_or_group(file: str, metric: str, score: float) -> None:
-    properties = recorded(LM_EVAL / file)
-    assert (properties["eval_best_metric"], properties["eval_best_score"]) == (metric, score)
-    assert properties[metric] == score
 
 
 def test_what_else_is_recorded_of_a_run() -> None:
@@ -86,15 +61,17 @@ def test_what_else_is_recorded_of_a_run() -> None:
     counts = {"toy_mc": 12.0, "toy_sub_red": 4.0, "toy_sub_green": 9.0, "toy_sub_blue": 17.0}
     assert others == {
         "eval_harness_version": "0.4.13",
-        **{f"eval_{task}_num_fewshot": 0.0 for task in ("toy_group", *counts)},
+        "eval_limit": 1.0,
+        "eval_num_fewshot": 0.0,
         **{f"eval_{task}_samples": 1.0 for task in counts},
         **{f"eval_{task}_samples_available": count for task, count in counts.items()},
     }
 
 
-def test_a_predict_only_run_has_no_score() -> None:
+def test_a_predict_only_run_has_no_score(caplog: pytest.LogCaptureFixture) -> None:
     results = {"results": {"t": {"alias": "t", "bypass,none": 999, "bypass_stderr,none": 0.5, "sample_len": 7}}}
-    assert component.evaluation_properties({"t_bypass,none": 999, "t_sample_len": 7}, results, "") == ({}, [])
+    assert evaluation.evaluation_properties({"t_bypass,none": 999, "t_sample_len": 7}, results, "") == {}
+    assert caplog.messages == []
 
 
 def test_all_samples_are_counted_once() -> None:
@@ -106,12 +83,24 @@ def test_all_samples_are_counted_once() -> None:
     }
 
 
-def test_scores_without_a_number_are_counted() -> None:
-    results, _ = component.read_results(str(LM_EVAL / "0.4.13" / "all_tasks.json"))
-    assert component.evaluation_properties({}, results, "")[1] == [
+def test_scores_without_a_number_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    recorded(LM_EVAL / "0.4.13" / "all_tasks.json")
+    assert caplog.messages == [
         "Evaluation scores without a number, left out: 3 (eval_toy_pages_word_perplexity_stderr, "
         "eval_toy_pages_byte_perplexity_stderr, eval_toy_pages_bits_per_byte_stderr)."
     ]
+
+
+def test_a_group_without_a_score_is_no_remark(caplog: pytest.LogCaptureFixture) -> None:
+    assert "eval_toy_sub_red_acc" in recorded(LM_EVAL / "0.4.8" / "plain_group.json")
+    assert caplog.messages == []
+
+
+def test_what_is_nested_beside_the_scores_is_no_score(caplog: pytest.LogCaptureFixture) -> None:
+    table = {"acc,none": 0.5, "per_category": {"a": 0.1}, "submission,none": [1]}
+    properties = evaluation.evaluation_properties({}, {"results": {"t": table}}, "")
+    assert set(properties) == {"eval_best_metric", "eval_best_score", "eval_t_acc"}
+    assert caplog.messages == []
 
 
 def scores_as_the_component_logs_them(file: Path) -> dict[str, Any]:
@@ -125,16 +114,57 @@ def scores_as_the_component_logs_them(file: Path) -> dict[str, Any]:
     return logged
 
 
+def as_the_store_returns(logged: dict[str, Any]) -> dict[str, Any]:
+    """What KFP's metadata store makes of numbers: six decimals are kept, a whole double is an int, true is 1."""
+    rounded = {key: round(float(value), 6) for key, value in logged.items()}
+    return {key: int(value) if value.is_integer() else value for key, value in rounded.items()}
+
+
+@pytest.mark.parametrize("kept_as", [dict, as_the_store_returns], ids=["local", "cluster"])
 @pytest.mark.parametrize("file", sorted(LM_EVAL.rglob("*.json")), ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_scores_that_the_metrics_repeat_under_an_alias_are_recorded_once(file: Path) -> None:
-    logged = scores_as_the_component_logs_them(file)
-    with_metrics = recorded(file, {**logged, "eval_duration_seconds": 12.5})
-    assert with_metrics == {**recorded(file), "eval_duration_seconds": 12.5}
+def test_scores_that_the_metrics_repeat_under_an_alias_are_recorded_once(file: Path, kept_as: Any) -> None:
+    logged = kept_as({**scores_as_the_component_logs_them(file), "eval_duration_seconds": 12.5, "m": 5e-7})
+    with_metrics = recorded(file, logged)
+    assert with_metrics == {**recorded(file), "eval_duration_seconds": 12.5, "eval_m": logged["m"]}
+
+
+@pytest.mark.parametrize(
+    ("score", "metric", "same"),
+    [
+        (0.7512345678901, 0.751235, True),
+        (0.7512345678901, 0.751234, False),
+        (5e-7, 0.0, True),
+        (1e-6, 0.0, False),
+        (1.0, 1, True),
+        (3.0000004, 3, True),
+        (345.9346899946715, 345.93469, True),
+    ],
+)
+def test_a_score_is_the_same_up_to_six_decimals(score: float, metric: float, same: bool) -> None:
+    results = {"results": {"t": {"alias": " - a b", "loss,none": score}}}
+    properties = evaluation.evaluation_properties({"_-_a_b_loss,none": metric}, results, "")
+    assert properties == {"eval_t_loss": score} | ({} if same else {"eval_a_b_loss": metric})
+
+
+def test_however_many_scores_come_from_both_sources_each_is_recorded_once() -> None:
+    tables = {f"t{n}": {"alias": f" - subject {n}", "acc,none": n / 601, "acc_stderr,none": 1 / 7} for n in range(300)}
+    logged = {
+        f"_-_subject_{n}_{key}": tables[f"t{n}"][key] for n in range(300) for key in ("acc,none", "acc_stderr,none")
+    }
+    found = evaluation.evaluation_properties(as_the_store_returns(logged), {"results": tables}, "")
+    joined = properties.joined_properties({}, {}, found, {f"training_p{n}": n for n in range(100)})
+    scores = {
+        f"eval_{task}_{key.removesuffix(',none')}": value
+        for task, table in tables.items()
+        for key, value in table.items()
+        if "," in key
+    }
+    assert {name: value for name, value in joined.items() if name.startswith("eval_")} == scores
 
 
 def test_an_alias_with_another_value_is_not_a_repetition() -> None:
     results = {"results": {"college_biology": {"alias": " - biology", "acc,none": 0.5}}}
-    properties, _ = component.evaluation_properties({"_-_biology_acc,none": 0.25}, results, "")
+    properties = evaluation.evaluation_properties({"_-_biology_acc,none": 0.25}, results, "")
     assert (properties["eval_college_biology_acc"], properties["eval_biology_acc"]) == (0.5, 0.25)
 
 
@@ -160,8 +190,10 @@ def test_the_metrics_of_an_evaluation_step() -> None:
         "_-_college_biology_acc,none": 0.5,
         "holdout_perplexity,none": 3.25,
     }
-    assert component.evaluation_properties(metadata, {}, "s3://b/results.json") == (
+    assert evaluation.evaluation_properties(metadata, {}, "s3://b/results.json") == (
         {
+            "eval_best_metric": "eval_arc_easy_acc",
+            "eval_best_score": 0.75,
             "eval_results_uri": "s3://b/results.json",
             "eval_duration_seconds": 321.5,
             "eval_tasks_count": 2.0,
@@ -175,8 +207,7 @@ def test_the_metrics_of_an_evaluation_step() -> None:
             "eval_arc_easy_acc_stderr": 0.01,
             "eval_college_biology_acc": 0.5,
             "eval_holdout_perplexity": 3.25,
-        },
-        [],
+        }
     )
 
 
@@ -197,74 +228,72 @@ def test_the_flat_form_of_lm_eval_0_3(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("results", "best"),
-    [
-        ({"results": {"a": {"acc,none": 0.5}, "b": {"acc,none": 0.75}}}, ("eval_b_acc", 0.75)),
-        ({"results": {"a": {"acc,none": "0.5"}}}, ("eval_a_acc", 0.5)),
-        ({"results": {"a": {"acc,none": 0.5}, "b": {"acc,none": 0.5}}}, ("eval_a_acc", 0.5)),
-        ({"results": {"a": {"acc,none": "N/A", "acc_norm,none": 0.25}}}, ("eval_a_acc_norm", 0.25)),
-        ({"results": {"a": {"acc,none": math.nan, "exact_match,x": 0.25}}}, ("eval_a_exact_match_x", 0.25)),
-        ({"results": {"a": {"acc,none": 0.5, "acc_stderr,none": 0.9}}}, ("eval_a_acc", 0.5)),
-        ({"results": {"a": {"acc,none": 1.0}}}, ("eval_a_acc", 1.0)),
-        ({"results": {"a": {"acc,none": 0.0}}}, ("eval_a_acc", 0.0)),
-        ({"results": {"a": {"acc,none": 0.5, "bypass,none": 1.0}}}, ("eval_a_acc", 0.5)),
-        ({"results": {"a": {"acc,none": 0.5, "perplexity,none": 0.9}}}, ("eval_a_acc", 0.5)),
-        ({"results": {"a": {"accuracy,none": 0.5, "bleu,none": 30.0}}}, ("eval_a_accuracy", 0.5)),
-        ({"results": {"a": {"acc,none": 0.5}, "b": {"exact_match,none": 71.0}}}, ("eval_a_acc", 0.5)),
-        ({"results": {"a": {"perplexity,none": 3.0}}}, None),
-        ({"results": {"a": {"acc,none": 0.9}}, "higher_is_better": {"a": {"acc": False}}}, None),
-        ({"results": {"a": {"acc,none": 0.9}}, "higher_is_better": {"a": {"acc": None}}}, None),
-        (
-            {"results": {"g": {"acc,none": 0.2}, "s": {"acc,none": 0.9}}, "group_subtasks": {"g": ["s"]}},
-            ("eval_g_acc", 0.2),
-        ),
-        ({"results": {"g": {"acc,none": 0.2}, "s": {"acc,none": 0.9, "alias": " - s"}}}, ("eval_g_acc", 0.2)),
-        ({"groups": {"g": {"acc,none": 0.2}}, "results": {}}, ("eval_g_acc", 0.2)),
-        (
-            {
-                "results": {"g": {"acc,none": 0.9}, "h": {"acc,none": 0.1}},
-                "group_subtasks": {"g": ["g::s"], "g::s": ["t"], "t": ["g"]},
-                "higher_is_better": {"t": {"acc": False}},
-            },
-            ("eval_h_acc", 0.1),
-        ),
-    ],
-)
-def test_the_best_score_follows_the_declared_direction(results: dict[str, Any], best: tuple[str, float] | None) -> None:
-    properties, _ = component.evaluation_properties({}, results, "")
-    found = properties.get("eval_best_metric"), properties.get("eval_best_score")
-    assert found == (best or (None, None))
-
-
 @pytest.mark.parametrize("results", [{"accuracy": 0.9}, {"t": 0.5}, {"t": {"alias": "t"}}])
-def test_results_without_a_score_are_said_to_have_none(results: dict[str, Any], tmp_path: Path) -> None:
-    members, remarks = component.read_results(written(tmp_path / "r.json", {"results": results, "git_hash": "abc"}))
-    assert remarks == ["The evaluation results hold no score of a task or group: none is recorded."]
-    assert component.evaluation_properties({}, members, "")[0] == {"eval_harness_git_hash": "abc"}
+def test_results_without_a_score_are_said_to_have_none(
+    results: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "r.json"
+    written(file, {"results": results, "git_hash": "abc"})
+    assert recorded(file) == {"eval_harness_git_hash": "abc"}
+    assert caplog.messages == ["The evaluation results hold no score."]
 
 
-def test_however_much_is_recorded_the_best_score_is_there() -> None:
-    own = {f"m{number}": number for number in range(2000)} | {"a_acc": 0.77}
-    evaluation, _ = component.evaluation_properties(own, {"results": {"a": {"acc,none": 0.7654}}}, "")
-    properties, _ = component.complete_properties({}, {f"training_p{n}": n for n in range(2000)}, evaluation, {})
-    assert len(properties) == 1000
-    assert properties[str(properties["eval_best_metric"])] == properties["eval_best_score"] == 0.7654
-
-
-def test_what_is_left_out_first_are_standard_errors() -> None:
+def test_what_is_left_out_first_are_standard_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(properties, "MOST_PROPERTIES", 6)
     scores = {"acc,none": 0.5, "acc_stderr,none": 0.01, "f1,none": 0.25}
-    evaluation, _ = component.evaluation_properties({}, {"results": {"a": scores, "b": scores}}, "")
-    properties, _ = component.complete_properties({}, {}, evaluation, {}, most=6)
-    assert not [name for name in properties if "stderr" in name]
+    found = evaluation.evaluation_properties({}, {"results": {"a": scores, "b": scores}}, "")
+    assert not [name for name in properties.joined_properties({}, {}, found, {}) if "stderr" in name]
 
 
 def test_counts_are_numbers_whatever_they_are_written_as() -> None:
     results = {"n-shot": {"t": "5"}, "n-samples": {"t": {"original": "100", "effective": 10}}}
-    assert component.evaluation_properties({}, results, "")[0] == {
-        "eval_t_num_fewshot": 5.0,
+    assert evaluation.evaluation_properties({}, results, "") == {
+        "eval_num_fewshot": 5.0,
         "eval_t_samples": 10.0,
         "eval_t_samples_available": 100.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("results", "recorded"),
+    [
+        ({"n-shot": {"a": 5, "b": 5}}, {"eval_num_fewshot": 5.0}),
+        ({"n-shot": {"a": 5, "b": 25}}, {"eval_a_num_fewshot": 5.0, "eval_b_num_fewshot": 25.0}),
+        ({"n-shot": {"a": 0}}, {"eval_num_fewshot": 0.0}),
+        ({"n-shot": {}, "config": {"num_fewshot": 3}}, {"eval_num_fewshot": 3.0}),
+        ({"config": {"limit": 100}}, {"eval_limit": 100.0}),
+        ({"config": {"limit": 0.1}}, {"eval_limit": 0.1}),
+        ({"config": {"limit": None, "num_fewshot": None}}, {}),
+        ({"lm_eval_version": "0.4.9"}, {"eval_harness_version": "0.4.9"}),
+        ({"lmms_eval_version": "0.5.0"}, {"eval_harness_version": "0.5.0"}),
+    ],
+)
+def test_how_it_was_evaluated(results: dict[str, Any], recorded: dict[str, Any]) -> None:
+    assert evaluation.evaluation_properties({}, results, "") == recorded
+
+
+@pytest.mark.parametrize("key", ["eval_limit", "limit"])
+def test_the_limit_that_the_step_itself_names_wins(key: str) -> None:
+    assert evaluation.evaluation_properties({key: "all"}, {"config": {"limit": 7}}, "") == {"eval_limit": "all"}
+
+
+def test_a_group_s_sample_counts_are_left_out_unless_a_task_was_cut() -> None:
+    whole, cut = {"original": 9, "effective": 9}, {"original": 9, "effective": 2}
+    results = {
+        "results": {
+            "mmlu": {"acc,none": 0.5},
+            "law": {"acc,none": 0.5},
+            "art": {"acc,none": 0.5},
+            "arc": {"acc,none": 0.5},
+        },
+        "group_subtasks": {"mmlu": ["law", "art"]},
+        "n-samples": {"law": whole, "art": cut, "arc": whole},
+    }
+    properties = evaluation.evaluation_properties({}, results, "")
+    assert {name: value for name, value in properties.items() if "_samples" in name} == {
+        "eval_art_samples": 2.0,
+        "eval_art_samples_available": 9.0,
+        "eval_arc_samples": 9.0,
     }
 
 
@@ -276,8 +305,9 @@ def test_counts_are_numbers_whatever_they_are_written_as() -> None:
 )
 def test_a_member_of_another_shape_costs_only_itself(member: str, value: Any, tmp_path: Path) -> None:
     good = {"results": {"t": {"acc,none": 0.5}}, "groups": {"t": {"acc,none": 0.5}}, "lm_eval_version": "0.4.13"}
-    results, _ = component.read_results(written(tmp_path / "r.json", {**good, member: value}))
-    properties, _ = component.evaluation_properties({}, results, "")
+    file = tmp_path / "r.json"
+    written(file, {**good, member: value})
+    properties = recorded(file)
     assert properties["eval_t_acc"] == 0.5
     assert properties["eval_harness_version"] == "0.4.13"
 
@@ -307,60 +337,76 @@ def test_a_member_of_another_shape_costs_only_itself(member: str, value: Any, tm
             b'{"results": "' + b"\\" * 5001,
         ),
         *(b"[" * 100_000, b'{"a":' * 100_000, b'{"samples": ' + b"[" * 100_000),
-        *(b"{" + b'"k": [],' * 20_000, b"{" + b" " * 3_000_000 + b"}"),
+        *(b"{" + b'"k": [],' * 20_000, b"{" + b" " * 9_000_000 + b"}", b"{}}", b"{}]", b'{"a": 1}' + b"[" * 300_000),
     ],
     ids=lambda content: repr(content[:20]),
 )
-def test_a_broken_or_foreign_file_costs_only_its_properties(content: bytes, tmp_path: Path) -> None:
-    results, remarks = component.read_results(written(tmp_path / "results.json", content))
-    assert results == {}
-    assert len(remarks) == 1
-    assert remarks[0].startswith(UNREADABLE)
-    assert remarks[0].endswith("): only their location is recorded.")
+def test_a_broken_or_foreign_file_costs_only_its_properties(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert evaluation.read_results(written(tmp_path / "results.json", content)) == {}
+    [remark] = caplog.messages
+    assert remark.startswith(f"{UNREADABLE} (")
+    assert remark.endswith(ONLY_LOCATION)
 
 
-@pytest.mark.parametrize("content", [{}, {"results": {}}, {"a": [1], "b": "x"}, {"results": None}])
-def test_json_without_scores_is_said_to_hold_none(content: Any, tmp_path: Path) -> None:
-    assert component.read_results(written(tmp_path / "results.json", content)) == ({}, NO_SCORES)
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ({}, ""),
+        ({"results": {}}, "results"),
+        ({"results": None}, "results"),
+        ({"a": [1], "b": "x"}, "a, b"),
+        ({"config_general": {}, "results": {"all": {"acc": 0.5}}, "versions": {}}, "config_general, results, versions"),
+        ({"best_metric": 0.3, "epoch": 3.0, "log_history": [{"loss": 1.5}]}, "best_metric, epoch, log_history"),
+        ({"x" * 900: 1}, "x" * 300),
+    ],
+)
+def test_another_tool_s_file_is_told_from_an_evaluation(
+    content: Any, found: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert evaluation.read_results(written(tmp_path / "results.json", content)) == {}
+    expected = f"{UNREADABLE} (expected lm-eval's or Eval Hub's `results`, found: {found}{ONLY_LOCATION}"
+    assert caplog.messages == [expected]
 
 
-def test_a_wanted_member_that_is_broken_or_oversized_costs_only_itself(tmp_path: Path) -> None:
-    content = b'{"n-shot": {"t": oops}, "groups": [' + b"0," * 3_000_000 + b'0], "results": {"t": {"acc,none": 0.5}}}'
-    assert component.read_results(written(tmp_path / "results.json", content)) == (
-        {"results": {"t": {"acc,none": 0.5}}},
-        [
-            "The evaluation results' 'n-shot' is not valid JSON: it is not recorded.",
-            "The evaluation results' 'groups' is larger than 4,194,304 bytes: it is not recorded.",
-        ],
-    )
+def test_a_list_is_told_from_an_evaluation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert evaluation.read_results(written(tmp_path / "results.json", [{"a": 1}] * 5)) == {}
+    assert caplog.messages == [f"{UNREADABLE} (expected a JSON object, found a list{ONLY_LOCATION}"]
 
 
-def test_a_folder_holds_one_results_file(tmp_path: Path) -> None:
+def test_what_is_wanted_has_a_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = b'{"results": {"t": {"acc,none": 0.5}}, "groups": [' + b"0," * 5_000_000 + b"0]}"
+    assert evaluation.read_results(written(tmp_path / "results.json", content)) == {}
+    assert caplog.messages == [f"{UNREADABLE} (more than 8,388,608 bytes are wanted{ONLY_LOCATION}"]
+
+
+def test_a_folder_holds_one_results_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "org__model"
     folder.mkdir()
     written(folder / "results_2026-01-01.json", {"results": {"t": {"acc,none": 0.5}}})
     (folder / "samples_t.jsonl").write_text("{}\n{}\n")
     (folder / "link.json").symlink_to(folder / "samples_t.jsonl")
     (folder / "loop").symlink_to(tmp_path)
-    assert component.read_results(str(tmp_path)) == ({"results": {"t": {"acc,none": 0.5}}}, [])
+    assert evaluation.read_results(str(tmp_path)) == {"results": {"t": {"acc,none": 0.5}}}
+    assert caplog.messages == []
     written(folder / "results_2026-01-02.json", {})
-    assert component.read_results(str(tmp_path)) == (
-        {},
-        [f"{UNREADABLE} (the folder holds 2 JSON files, not one): only their location is recorded."],
-    )
+    assert evaluation.read_results(str(tmp_path)) == {}
+    reason = "no file, nor a folder with one JSON file: 2 found"
+    assert caplog.messages == [f"{UNREADABLE} ({reason}{ONLY_LOCATION}"]
 
 
 @pytest.mark.parametrize("kind", ["missing", "pipe", "pipe in a folder", "empty folder", "loop", "nul"])
-def test_what_is_no_file_is_not_opened(kind: str, tmp_path: Path) -> None:
+def test_what_is_no_file_is_not_opened(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "results.json"
     if kind in ("pipe", "pipe in a folder"):
         os.mkfifo(path)
     if kind == "loop":
         path.symlink_to(path)
     asked = {"pipe in a folder": tmp_path, "empty folder": tmp_path, "nul": "a\0b"}.get(kind, path)
-    results, remarks = component.read_results(str(asked))
-    assert results == {}
-    assert remarks[0].startswith(UNREADABLE)
+    assert evaluation.read_results(str(asked)) == {}
+    [remark] = caplog.messages
+    assert remark.startswith(UNREADABLE)
 
 
 JSON = st.recursive(
@@ -390,32 +436,41 @@ def test_what_is_read_is_what_json_load_reads(members: dict[str, Any], indent: i
         expected = json.loads(file.getvalue(), parse_int=float)
     except UnicodeDecodeError:  # a lone surrogate: no reader takes such a file
         return
-    outline = component.outline_json(file)
-    found = {name: component.read_member(file, value) for name, value in outline.items()}
+    wanted = ("results", "groups", "n-shot")
+    for name, value in expected.items():
+        if isinstance(value, list | dict) and name not in wanted:
+            expected[name] = None
+    found = json_outline.read_outline(file, wanted)
     assert json.dumps(found) == json.dumps(expected)  # as text, NaN equals NaN
     assert list(found) == list(expected)
 
 
-@pytest.mark.parametrize(
-    "size", [0, 1, 62, 63, 64, 65, 320, 4095, 4096, 87_000, (1 << 20) + 87_380, (1 << 20) + 87_381, 3 << 20]
-)
-@pytest.mark.parametrize("filling", ["x", "\\", '"', "}]", '\\"', "é", "]"])
-def test_a_value_is_skipped_wherever_the_chunks_part(size: int, filling: str) -> None:
-    value = ["x" * size, filling * (size // 3), {"a": [[], "{", {}]}, filling]
-    text = json.dumps(value, ensure_ascii=False).encode()
-    for element in (text, json.dumps(filling * size, ensure_ascii=False).encode()):
-        file = BytesIO(element + b"]}, ...")
-        component.skip_json_element(file)
-        assert file.tell() == len(element)
+@settings(max_examples=300, deadline=None)
+@given(JSON, st.integers(3, 40), st.booleans())
+def test_a_value_is_skipped_wherever_the_chunks_part(value: Any, chunk: int, ascii_only: bool) -> None:
+    text = json.dumps({"x": [value], "r": [1, 2], "y": {"z": value}, "n": 7}, ensure_ascii=ascii_only)
+    file = BytesIO(text.encode("utf-8", "surrogatepass"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_outline, "CHUNK", chunk)
+        assert json_outline.read_outline(file, ("r",)) == {"x": None, "r": [1.0, 2.0], "y": None, "n": 7.0}
 
 
-@given(st.text("[]", max_size=200))
-def test_pairs_of_brackets_vanish(brackets: str) -> None:
-    expected = ""
-    for bracket in brackets:
-        expected = expected[:-1] if bracket == "]" and expected.endswith("[") else expected + bracket
-    for rounds in (0, 1, 16):
-        assert component.unmatched_brackets(brackets.encode(), rounds) == expected.encode()
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 30, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+@pytest.mark.parametrize("filling", ["x", "\\", '"', "}]", '\\"', "é", "]", "\n"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_string_of_any_length_is_skipped(size: int, filling: str, ascii_only: bool) -> None:
+    long = filling * (size // len(filling))
+    text = json.dumps({"x": [long, {"a": [[], "{", {}]}], "text": long, "r": {"a": "b"}}, ensure_ascii=ascii_only)
+    found = json_outline.read_outline(BytesIO(text.encode()), ("r",))
+    assert (found["x"], found["r"]) == (None, {"a": "b"})
+    assert found["text"] in (long, "")  # what is longer than a chunk is not kept
+    assert len(text) > 1 << 20 or found["text"] == long
+
+
+def test_brackets_nested_to_any_depth_are_skipped() -> None:
+    for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a":[0,', "]}]")):
+        text = f'{{"x": {opening * 100_000}1{closing * 100_000}, "r": [1]}}'
+        assert json_outline.read_outline(BytesIO(text.encode()), ("r",)) == {"x": None, "r": [1.0]}
 
 
 @pytest.mark.parametrize("member", ["samples", "pretty_env_info"])
@@ -430,21 +485,17 @@ def test_a_huge_member_is_never_held_in_memory(member: str, tmp_path: Path) -> N
     del huge
     tracemalloc.start()
     try:
-        assert component.read_results(str(path)) == ({"results": {"t": {"acc,none": 0.5}}}, [])
+        assert evaluation.read_results(str(path))["results"] == {"t": {"acc,none": 0.5}}
         assert tracemalloc.get_traced_memory()[1] < 16_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_the_best_metric_is_a_property_that_holds_the_best_score() -> None:
-    results = {"results": {"arc": {"alias": "arc", "acc,none": 0.6666}}}
-    properties, _ = component.evaluation_properties({"arc_acc,none": 0.67}, results, "")
-    assert properties[str(properties["eval_best_metric"])] == properties["eval_best_score"] == 0.6666
-
-
-def test_a_results_artifact_without_a_path_reads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_results_artifact_without_a_path_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "other.json").write_text('{"results": {"other": {"acc,none": 0.99}}}')
     monkeypatch.chdir(tmp_path)
-    members, (remark,) = component.read_results("")
-    assert members == {}
+    assert evaluation.read_results("") == {}
+    [remark] = caplog.messages
     assert "no path" in remark

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
-from kfp_model_registry import component
+from kfp_model_registry.shared.arguments import checked_custom
+from kfp_model_registry.shared.evaluation import evaluation_properties, read_results
+from kfp_model_registry.shared.properties import training_properties
+from kfp_model_registry.shared.redaction import redact, without_credentials
+from kfp_model_registry.shared.report import printed_remarks
 
 A34 = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJlLWhlcmU"
@@ -121,39 +127,36 @@ OPEN_TEXTS = [
 
 @pytest.mark.parametrize("key", SECRET_KEYS)
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_key_that_names_a_credential_hides_its_text(key: str, nested: bool) -> None:
+def test_a_key_that_names_a_credential_hides_its_text(key: str, nested: bool, caplog: pytest.LogCaptureFixture) -> None:
     metadata = {"settings": [{"struct": {key: ["swordfish"]}}]} if nested else {key: "swordfish"}
-    properties, remarks = component.training_properties(metadata)
+    properties = training_properties(metadata)
     assert "[REDACTED]" in str(properties)
-    assert "swordfish" not in str((properties, remarks))
+    assert "swordfish" not in str((properties, caplog.messages))
 
 
 @pytest.mark.parametrize("key", OPEN_KEYS)
 def test_a_key_that_names_none_does_not(key: str) -> None:
-    (value,) = component.training_properties({key: "swordfish"})[0].values()
+    (value,) = training_properties({key: "swordfish"}).values()
     assert value == "swordfish"
 
 
 @pytest.mark.parametrize("key", [*SECRET_KEYS, "secret_santa_accuracy", "max_tokens_per_gpu"])
 def test_a_number_is_never_hidden(key: str) -> None:
-    assert list(component.training_properties({key: 0.25})[0].values()) == [0.25]
-    assert list(component.training_properties({key: [1, 2.5]})[0].values()) == ["[1, 2.5]"]
+    assert list(training_properties({key: 0.25}).values()) == [0.25]
+    assert list(training_properties({key: [1, 2.5]}).values()) == ["[1, 2.5]"]
 
 
 @pytest.mark.parametrize("text", SECRET_TEXTS)
 def test_a_text_that_is_a_secret_is_hidden_under_any_key(text: str) -> None:
-    properties, remarks = component.training_properties(
-        {"note": text, "list": [text, "x"], "said": f"use {text}, please"}
-    )
+    properties = training_properties({"note": text, "list": [text, "x"], "said": f"use {text}, please"})
     assert properties["training_note"] == "[REDACTED]"
     assert properties["training_list"] == '["[REDACTED]", "x"]'
     assert str(properties["training_said"]).startswith("use [REDACTED]")
-    assert remarks == ["Secret training values, hidden: 3 (training_note, training_list, training_said)."]
 
 
 @pytest.mark.parametrize("text", OPEN_TEXTS)
 def test_a_text_that_is_none_stays(text: str) -> None:
-    assert component.redact_text(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(
@@ -182,52 +185,55 @@ def test_a_text_that_is_none_stays(text: str) -> None:
     ],
 )
 def test_only_the_secret_part_of_a_text_is_hidden(text: str, left: str) -> None:
-    assert component.redact_text(text) == left
+    assert redact(text) == left
 
 
 def test_a_secret_in_a_command_line_is_hidden() -> None:
     metadata = {"args": {"list": ["--hf-token", "swordfish", "--lr", "0.1"]}}
-    assert component.training_properties(metadata)[0] == {
+    assert training_properties(metadata) == {
         "training_args": '["--hf-token", "[REDACTED]", "--lr", "0.1"]',
     }
 
 
 def test_the_best_metric_names_a_property_that_exists_and_no_secret() -> None:
     results = {"results": {f"hf_{A34}": {"acc,none": 0.5}}}
-    properties, _ = component.evaluation_properties({}, results, "")
+    properties = evaluation_properties({}, results, "")
     assert properties[str(properties["eval_best_metric"])] == 0.5
     assert A34 not in str(properties)
 
 
-@pytest.mark.parametrize("place", ["key", "nested key", "value", "bad custom name", "file"])
-def test_no_remark_and_no_name_repeats_a_secret(place: str, tmp_path: Any) -> None:
+@pytest.mark.parametrize("place", ["key", "nested key", "value", "member of a file"])
+def test_no_remark_and_no_name_repeats_a_secret(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secret = f"hf_{A34}"
-    if place == "file":
-        _, said = component.read_results(str(tmp_path / secret))
-        assert "[REDACTED]" in said[0]
-    elif place == "bad custom name":
-        with pytest.raises(ValueError, match="REDACTED") as error:
-            component.custom_properties_checked({secret: None})
-        said = [str(error.value)]
-    else:
-        cases: dict[str, dict[str, Any]] = {
-            "key": {secret: 1},
-            "nested key": {"a": {secret: ""}},
-            "value": {"x" * 300: secret},
-        }
-        metadata = cases[place]
-        properties, said = component.training_properties(metadata)
-        said = [*said, str(properties)]
-    assert secret not in str(said)
+    cases: dict[str, dict[str, Any]] = {
+        "key": {secret: 1},
+        "nested key": {"a": {secret: ""}},
+        "value": {"x" * 300: secret},
+    }
+    with printed_remarks():
+        if place == "member of a file":
+            (tmp_path / "results.json").write_text(json.dumps({secret: 1}))
+            assert read_results(str(tmp_path / "results.json")) == {}
+            said = capsys.readouterr().out
+            assert "[REDACTED]" in said
+        else:
+            said = str(training_properties(cases[place])) + capsys.readouterr().out
+    assert secret not in said
+
+
+def test_no_error_about_an_argument_repeats_a_secret() -> None:
+    with pytest.raises(ValueError, match="REDACTED") as error:
+        checked_custom({f"hf_{A34}": None})
+    assert A34 not in str(error.value)
 
 
 def test_a_secret_across_the_cut_is_hidden() -> None:
-    properties, _ = component.training_properties({"log": "x" * 4040 + f" hf_{A34} " + "y" * 100})
+    properties = training_properties({"log": "x" * 4040 + f" hf_{A34} " + "y" * 100})
     assert "hf_" not in str(properties)
 
 
 def test_evaluation_and_its_location_are_cleaned_too() -> None:
-    properties, _ = component.evaluation_properties(
+    properties = evaluation_properties(
         {"eval_model_args": "pretrained=x,token=swordfish"},
         {"git_hash": f"ghp_{A34}"},
         "https://jane:swordfish@host/r.json",
@@ -249,10 +255,12 @@ def test_evaluation_and_its_location_are_cleaned_too() -> None:
         {"store": "https://account.blob.example/c/m?sv=2020&sig=abc-def-123"},
     ],
 )
-def test_secrets_inside_nested_values_are_not_published(metadata: dict[str, Any]) -> None:
-    properties, remarks = component.training_properties(metadata)
+def test_secrets_inside_nested_values_are_not_published(
+    metadata: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    properties = training_properties(metadata)
     assert properties
-    assert "abc-def-123" not in repr((properties, remarks))
+    assert "abc-def-123" not in repr((properties, caplog.messages))
 
 
 def test_keys_of_the_sk_form_are_seen_with_dashes_anywhere() -> None:
@@ -260,12 +268,12 @@ def test_keys_of_the_sk_form_are_seen_with_dashes_anywhere() -> None:
     for prefix in ("sk-proj-", "sk-ant-api03-", "sk-svcacct-"):
         for _ in range(2000):
             key = prefix + "".join(chance.choices("abcdefghijABCDEFGHIJ0123456789-_", k=48))
-            assert component.redact_text(f"key is {key}.") in ("key is [REDACTED].", "key is [REDACTED]")
+            assert redact(f"key is {key}.") in ("key is [REDACTED].", "key is [REDACTED]")
 
 
 def test_an_image_by_digest_holds_no_credentials() -> None:
     uri = "oci://registry.example/models/digits:1.0@sha256:" + "ab" * 32
     short = "oci://digits:1.0@sha256:" + "ab" * 32
     for image in (uri, short):
-        assert component.redact_text(image) == image
-        assert component.without_credentials(image) == (image, [])
+        assert redact(image) == image
+        assert without_credentials(image) == image

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import ast
-import builtins
+import base64
+import importlib
+import importlib.util
+import inspect
+import io
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import executor_input, metrics, model_artifact, results_artifact, store_session_info
-from kfp_model_registry import component
 from kubernetes_api import KubernetesApi, claim_volume, mount, pod, workflow
 from local_registry import DroppedConnection, LocalRegistry, Request
 from registering import values
-from shipped import program, returned, run_pod, start_pod
+from shipped import archive, archive_text, program, returned, run_pod, start_pod
 
+PACKAGE = Path(__file__).parents[1] / "shared"
 RESULTS = Path(__file__).parent / "fixtures" / "lm_eval" / "0.4.13" / "all_tasks_with_samples.json"
 
 
@@ -181,33 +191,96 @@ def test_only_what_is_used_is_imported(registry: LocalRegistry, tmp_path: Path) 
     assert not imported & {"kubernetes", "model_registry", "requests"}
 
 
-def test_the_program_holds_all_that_it_names() -> None:
-    tree = ast.parse(program())
-    known = set(dir(builtins)) | {"kfp", "dsl"}
-    known |= {name for module in ("typing", "kfp.dsl") for name in __import__(module, fromlist=["x"]).__all__}
-    known |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
-        stored = {
-            node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
-        stored |= {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
-        stored |= {
-            (name.asname or name.name).split(".")[0]
-            for node in ast.walk(function)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for name in node.names
-        }
-        stored |= {node.name for node in ast.walk(function) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-        stored |= {node.name for node in ast.walk(function) if isinstance(node, ast.ExceptHandler) and node.name}
-        loaded = {
-            node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-        }
-        assert loaded <= known | stored, f"{function.name} needs {loaded - known - stored}"
+def test_it_carries_the_packages_sources_as_they_are() -> None:
+    assert archive(program()) == {f"shared/{path.name}": path.read_bytes() for path in PACKAGE.glob("*.py")}
 
 
-def test_the_program_fits_where_a_pod_puts_it() -> None:
-    # Linux takes no argument of 128 KiB or more (MAX_ARG_STRLEN), and Argo and KFP replace double braces.
-    assert len(program().encode()) < 128 * 1024
-    assert "{" + "{" not in program()
-    assert component.__file__ not in program()
-    assert os.sep + "tests" + os.sep not in program()
+def test_what_python_leaves_beside_the_sources_does_not_travel(tmp_path: Path) -> None:
+    shutil.copy(PACKAGE.parent / "component.py", tmp_path)
+    shutil.copytree(PACKAGE, tmp_path / "shared", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "shared" / "__pycache__").mkdir()
+    (tmp_path / "shared" / "__pycache__" / "session.cpython-311.pyc").write_bytes(b"compiled")
+    specification = importlib.util.spec_from_file_location("component_elsewhere", tmp_path / "component.py")
+    assert specification and specification.loader
+    elsewhere = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(elsewhere)
+    carried = archive(elsewhere.model_registry.component_spec.implementation.container.command[-1])
+    assert carried == archive(program())
+
+
+def test_the_archive_tells_no_time_and_no_folder_of_the_builders() -> None:
+    packed = base64.b64decode(archive_text(program()))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as members:
+        assert {member.mtime for member in members} == {0}
+    assert str(PACKAGE.parent) not in program()
+
+
+def test_the_copy_that_was_embedded_is_removed(tmp_path: Path) -> None:
+    script = "import kfp_model_registry, os; print(os.listdir(os.environ['TMPDIR']))"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert subprocess.check_output([sys.executable, "-c", script], env=environment, text=True).strip() == "[]"
+
+
+def test_a_traceback_names_real_files_and_lines(registry: LocalRegistry, tmp_path: Path) -> None:
+    code, output = run_pod(tmp_path, inputs(registry, tmp_path, on_existing_version="replace"))
+    assert code != 0
+    name, line = re.findall(r'File "[^"]*/shared/(\w+\.py)", line (\d+)', output)[-1]
+    assert "raise refusal(" in (PACKAGE / name).read_text(encoding="utf-8").splitlines()[int(line) - 1]
+
+
+def test_the_component_of_an_installed_wheel_carries_the_same(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(PACKAGE.parent)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as unpacked:
+        unpacked.extractall(tmp_path / "site")
+    script = (
+        "import json, kfp_model_registry\n"
+        "from kfp_model_registry.component import model_registry\n"
+        "implementation = model_registry.component_spec.implementation.container\n"
+        "print(json.dumps([kfp_model_registry.__file__, implementation.command[-1]]))"
+    )
+    clean = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    shown = subprocess.check_output([sys.executable, "-c", script], env=clean, cwd=tmp_path, text=True)
+    file, source = json.loads(shown)
+    assert file.startswith(str(tmp_path))
+    assert archive(source) == archive(program())
+
+
+def test_all_imports_point_to_a_lower_floor_and_to_the_standard_library() -> None:
+    said = inspect.getdoc(importlib.import_module("kfp_model_registry.shared")) or ""
+    floors = re.findall(r"\w+", said.partition("From the top floor down:")[2].partition(". ")[0])
+    assert sorted(floors) == sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+    for module in floors:
+        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
+        rooms = {room for node in imports for room in ([node.module] if node.module else [a.name for a in node.names])}
+        assert rooms <= set(floors[floors.index(module) + 1 :]), module
+        roots = {alias.name.split(".")[0] for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+        roots |= {str(node.module).split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom) if not node.level}
+        assert roots <= set(sys.stdlib_module_names), module
+
+
+def test_only_the_edges_import_what_is_not_pythons_own() -> None:
+    foreign = set()
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if {name.split(".")[0] for name in names} - set(sys.stdlib_module_names):
+                foreign.add(path.stem)
+    assert foreign == {"session", "cluster"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_a_room_opens_with_what_it_knows_and_can_be_seen_as_a_whole(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    assert len((ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0]) > 40
+
+
+def test_the_component_is_a_story_of_at_most_200_lines() -> None:
+    text = (PACKAGE.parent / "component.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert [function.name for function in functions] == ["model_registry"]

@@ -1,0 +1,150 @@
+"""Where the server is, whom to trust, who may see the token; it opens no connection."""
+
+import base64
+import contextlib
+import ipaddress
+import json
+import logging
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from .redaction import redact, without_credentials
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # of each pod
+DEFAULT_PORT = 8080  # nobody means it who writes https:// without a port
+TLS_PORTS = (443, 8443)
+HOST_NAME = re.compile(r"(?!.*\.\.)\w[\w.-]*")
+# Names that only the cluster resolves: no number, which may be an IPv4 address, and no `name.namespace`, which looks like
+# `example.com`.
+IN_CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_-]*|([a-z0-9_-]+\.)+svc(\.cluster\.local\.?)?")
+
+log = logging.getLogger("model_registry")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token and its file."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        """Name the token by its own, unverified claims."""
+        try:
+            payload = self.text.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            return f"the token of {claims['sub']} ({self.path}, audience {claims.get('aud', 'any')})"
+        except (IndexError, KeyError, TypeError, ValueError):
+            return f"a token without readable claims ({self.path})"
+
+
+@dataclass(frozen=True)
+class Server:
+    """How the registry is reached, and why without a token if there is none."""
+
+    url: str
+    authorities: tuple[str, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    proxy: str = ""
+    tokenless: str = "none is mounted in this pod"
+
+    def __str__(self) -> str:
+        """Name address and proxy, as every error does."""
+        return f"{self.url}, through the proxy {without_credentials(self.proxy)}," if self.proxy else self.url
+
+
+def registry_base_url(address: str, port: int) -> str:
+    """Read an address as people write it (README, "TLS and tokens")."""
+    refusal = ValueError(
+        f"registry_address={redact(address)!r} is no server address: write a host, host:port, [IPv6]:port or an "
+        "http(s):// URL, without user name, query or fragment. Nothing was sent."
+    )
+    text = address.strip()
+    with contextlib.suppress(ValueError):
+        text = f"[{ipaddress.IPv6Address(text)}]"
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        host, own_port = parts.hostname or "", parts.port
+        host = f"[{ipaddress.IPv6Address(host)}]" if ":" in host else host.encode("idna").decode()
+    except ValueError:
+        raise refusal from None
+    is_host = host.startswith("[") or HOST_NAME.fullmatch(host)
+    is_mistyped = re.match(r"https?:/(?!/)|.*\s", text, re.IGNORECASE)
+    if not is_host or is_mistyped or parts.scheme not in ("", "http", "https") or own_port == 0:
+        raise refusal
+    if parts.username is not None or parts.query or parts.fragment:
+        raise refusal
+    if own_port is None:
+        own_port = 443 if parts.scheme == "https" and port == DEFAULT_PORT else port
+    scheme = parts.scheme or ("https" if own_port in TLS_PORTS else "http")
+    return f"{scheme}://{host}:{own_port}{parts.path.split('/api/model_registry')[0].rstrip('/')}"
+
+
+def known_server(url: str, ca_path: str, environment: Mapping[str, str], account: str = ACCOUNT) -> Server:
+    """Find out how a server is reached from this pod."""
+    authorities = trusted_authorities(url, ca_path, f"{account}/service-ca.crt")
+    tokens = mounted_tokens(environment.get("KF_PIPELINES_SA_TOKEN_PATH", ""), f"{account}/token")
+    if not tokens or may_carry_token(url):
+        return Server(url, authorities, tokens, proxy_for(url))
+    log.warning(
+        "The pod's token is not sent in clear to %s, which may lie outside of the cluster: write https://… or the full "
+        "name, <service>.<namespace>.svc.cluster.local.",
+        url,
+    )
+    return Server(url, authorities, (), proxy_for(url), "it would have crossed the network in clear")
+
+
+def may_carry_token(url: str) -> bool:
+    """Tell whether a token is safe on the way."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return bool(IN_CLUSTER_NAME.fullmatch(host))
+
+
+def mounted_tokens(kfp_path: str, account_path: str) -> tuple[Token, ...]:
+    """Read KFP's token, and the account's own, which may have another audience."""
+    tokens: dict[str, Token] = {}
+    for path in filter(None, (kfp_path, account_path)):
+        try:
+            with open(path, encoding="ascii") as file:
+                text = file.read().strip()
+        except (OSError, ValueError):
+            text = ""
+        if text and text.isprintable() and " " not in text:
+            tokens.setdefault(text, Token(path, text))
+        elif path == kfp_path:
+            log.warning("KF_PIPELINES_SA_TOKEN_PATH names %s, which holds no token.", path)
+    return tuple(tokens.values())
+
+
+def trusted_authorities(url: str, ca_path: str, service_ca: str) -> tuple[str, ...]:
+    """Name the caller's and the cluster's CA bundle, for https."""
+    bundles = []
+    for path in filter(None, (ca_path, service_ca)) if url.startswith("https://") else ():
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+            bundles.append(path)
+        except OSError as error:
+            if path == ca_path:
+                raise ValueError(
+                    f"registry_ca_path={path!r} is no CA bundle that this pod can read ({error}). Nothing was sent."
+                ) from None
+    return tuple(bundles)
+
+
+def proxy_for(url: str) -> str:
+    """Find the proxy, which must see no token in clear."""
+    target = urlsplit(url)
+    if (target.scheme == "http" and may_carry_token(url)) or proxy_bypass(target.hostname or ""):
+        return ""
+    proxy = getproxies().get(target.scheme, "")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy  # as curl takes it

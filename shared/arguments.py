@@ -1,0 +1,118 @@
+"""What the caller asked for, checked before anything is read or sent."""
+
+import os
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .address import registry_base_url
+from .artifacts import holds_placeholder
+from .properties import LONGEST_NAME, LONGEST_TEXT, stored_text
+from .provenance import Run
+from .redaction import redact
+from .registration import ModelCard, semantic_version
+
+POLICIES = ("fail", "skip", "update", "increment")
+LONGEST_VERSION = 244  # the server stores "<model ID>:<name>" in 255 characters
+CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments, checked; "" for what is not given."""
+
+    card: ModelCard
+    model_uri: str
+    workspace: str
+    log_path: str
+    registry_url: str
+    ca_path: str
+    policy: str
+    run: Run
+    custom: dict[str, Any]
+
+
+def checked(arguments: Mapping[str, Any]) -> Request:
+    """Check the arguments; an error is one sentence that names its argument."""
+    given = {name: "" if value is None or holds_placeholder(value) else value for name, value in arguments.items()}
+    card = ModelCard(
+        checked_name("model_name", given["model_name"], LONGEST_NAME),
+        checked_name("model_version", given["model_version"], LONGEST_VERSION),
+        cleaned(given["model_description"]),
+        cleaned(given["author"], 255),
+        cleaned(given["model_format_name"]),
+        cleaned(given["model_format_version"]),
+    )
+    port, policy, address = given["registry_port"], given["on_existing_version"], str(given["registry_address"]).strip()
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        raise refusal(f"registry_port={port!r} is no port: it is a number from 1 to 65535.")
+    if policy not in POLICIES:
+        raise refusal(f"on_existing_version={policy!r} is unknown: it is one of {', '.join(POLICIES)}.")
+    if policy == "increment" and not semantic_version(card.version_name):
+        raise refusal(
+            f"model_version={card.version_name!r} cannot be incremented: on_existing_version=increment needs a "
+            "semantic version such as 1.0.0."
+        )
+    facts = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "namespace")
+    return Request(
+        card,
+        model_uri=str(given["model_uri"]).strip(),
+        workspace=given["pvc_mount_path"],
+        log_path=shared_log_path(given["pvc_mount_path"], given["shared_log_file"]),
+        registry_url=registry_base_url(address, port) if address else "",
+        ca_path=given["registry_ca_path"],
+        policy=policy,
+        run=Run(*(str(given[f"source_{fact}"]).strip() for fact in facts)),
+        custom=checked_custom(given["custom_properties"] or {}),
+    )
+
+
+def refusal(sentence: str) -> ValueError:
+    """Make the error for an argument."""
+    return ValueError(f"{sentence} Nothing was sent.")
+
+
+def cleaned(text: object, longest: int = LONGEST_TEXT) -> str:
+    """Return a text as it is stored, without secrets."""
+    return stored_text(redact(str(text)), longest)
+
+
+def checked_name(parameter: str, value: object, limit: int) -> str:
+    """Trim a name; refuse what the registry would, or store unreadably."""
+    name = str(value).strip()
+    if not name:
+        raise refusal(f"{parameter} is empty: give the model a name and a version.")
+    if len(name) > limit:
+        raise refusal(f"{parameter}={name[:40] + '…'!r} has {len(name)} characters, the registry keeps {limit}.")
+    if any(unicodedata.category(character) in CONTROL_CATEGORIES for character in name):
+        raise refusal(f"{parameter}={name!r} holds control characters.")
+    return name
+
+
+def shared_log_path(workspace: str, log_file: str) -> str:
+    """Find the shared log, inside the workspace."""
+    if not workspace or not log_file:
+        return ""
+    root = os.path.realpath(workspace)
+    path = os.path.realpath(os.path.join(root, log_file))
+    if os.path.commonpath([root, path]) != root or path == root:
+        raise refusal(f"shared_log_file={log_file!r} leaves pvc_mount_path={workspace!r}: name a file inside of it.")
+    return path
+
+
+def checked_custom(custom: Any) -> dict[str, Any]:
+    """Check the caller's own properties."""
+    if not isinstance(custom, dict):
+        raise refusal(f"custom_properties is a {type(custom).__name__}, not a dict of values.")
+    for name, value in custom.items():
+        about = f"custom_properties: the name {redact(repr(name))}"
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+            raise refusal(f"{about} must be a text of 1 to 255 characters.")
+        if name.lower() == "pipeline_run_id":
+            raise refusal(f"{about} tells this step which version is its own: use source_pipeline_run_id instead.")
+        if stored_text(name) != name:
+            raise refusal(f"{about} holds a character that no registry stores.")
+        if not isinstance(value, str | bool | int | float):
+            raise refusal(f"{about} has a {type(value).__name__} as value, not a text, a number or a boolean.")
+    return custom

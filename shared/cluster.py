@@ -1,0 +1,96 @@
+"""The Kubernetes edge: what this pod and its workflow say; it draws no conclusions."""
+
+import json
+import logging
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .address import ACCOUNT
+from .location import Mount
+from .provenance import Run, traced
+
+log = logging.getLogger("model_registry")
+
+
+SECONDS = 10.0
+RUN_ID, WORKFLOW = "pipeline/runid", "workflows.argoproj.io/workflow"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What was seen; mounts are None outside of a cluster."""
+
+    run: Run
+    mounts: tuple[Mount, ...] | None
+
+
+def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
+    """Ask for what nothing nearer tells, and log what stays unknown."""
+    run, reason = Run(), "this runs outside a cluster"
+    mounts: tuple[Mount, ...] | None = None
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        mounts, reason, asked = (), "pod and workflow do not say", f"{account}/namespace"
+        try:
+            run = Run(namespace=Path(asked).read_text("utf-8").strip())
+            if needs_claims or not (given.id and given.name):
+                name = os.environ.get("KFP_POD_NAME") or os.environ["HOSTNAME"]
+                asked = f"/api/v1/namespaces/{run.namespace}/pods/{name}"
+                pod = read(asked, account)
+                labels = pod["metadata"].get("labels", {})
+                run = replace(run, id=labels.get(RUN_ID, ""), resource_name=labels.get(WORKFLOW, ""))
+                mounts = pod_mounts(pod)
+            if run.resource_name and not given.name:
+                asked = f"/apis/argoproj.io/v1alpha1/namespaces/{run.namespace}/workflows/{run.resource_name}"
+                annotations = read(asked, account)["metadata"].get("annotations", {})
+                run = replace(run, name=annotations.get("pipelines.kubeflow.org/run_name", ""))
+        except Exception as error:  # an odd answer must not cost a registration
+            status = getattr(error, "status", 0)
+            why = f"HTTP {status}" if status else f"{type(error).__name__}: {error}"
+            reason = f"{asked} gave {why}"
+    known = traced(given, run)
+    facts = {"namespace": known.namespace, "run ID": known.id, "run name": known.name}
+    unknown = [title for title, fact in facts.items() if not fact]
+    if needs_claims and mounts == ():
+        unknown.append("volume claims")
+    if unknown:
+        log.info("Unknown: %s, since %s.", ", ".join(unknown), " ".join(reason.split()))
+    return Cluster(run, mounts)
+
+
+def read(path: str, account: str) -> Any:
+    """Read an object, raw: the client's models refuse some."""
+    from kubernetes import client
+    from kubernetes.config.incluster_config import InClusterConfigLoader
+
+    configuration = client.Configuration()
+    InClusterConfigLoader(f"{account}/token", f"{account}/ca.crt").load_and_set(configuration)
+    configuration.retries = False
+    answer = client.ApiClient(configuration).call_api(
+        path,
+        "GET",
+        auth_settings=["BearerToken"],
+        _preload_content=False,
+        _return_http_data_only=True,
+        _request_timeout=(SECONDS, SECONDS),
+    )
+    return json.loads(answer.data)
+
+
+def pod_mounts(pod: dict[str, Any]) -> tuple[Mount, ...]:
+    """List the mounts of Argo's container, or of a notebook's."""
+    claims = {}
+    for volume in pod["spec"].get("volumes", []):
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")
+        claims[volume["name"]] = claim, not claim.endswith("-kfp-workspace")  # which goes with the run
+        if "ephemeral" in volume:
+            claims[volume["name"]] = f"{pod['metadata']['name']}-{volume['name']}", False
+    containers, mounts = pod["spec"]["containers"], []
+    for container in [one for one in containers if one["name"] == "main"] or containers:
+        for mount in container.get("volumeMounts", []):
+            folder = mount.get("subPath") or mount.get("subPathExpr", "")
+            folder = re.sub(r"\$\((\w+)\)", lambda name: os.environ.get(name[1], name[0]), folder)
+            mounts.append(Mount(mount["mountPath"], folder, *claims[mount["name"]]))
+    return tuple(mounts)

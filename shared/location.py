@@ -1,0 +1,167 @@
+"""Where the model is, as a URI for KServe and the registry's UI; others say what is mounted and exists."""
+
+import json
+import logging
+import os.path
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .artifacts import Artifact
+from .autogluon import best_model
+from .redaction import redact, without_credentials
+
+Exists = Callable[[str], bool]
+
+log = logging.getLogger("model_registry")
+
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# KServe's downloader ends a key at `?` and `#` and drops leading slashes, tabs and line ends (measured).
+UNSERVED_KEY = re.compile(r"^/|[?#\t\r\n]")
+LONGEST_URI = 2600  # bytes; PostgreSQL takes no more (measured)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A mount of this pod; lasting if its claim outlives the run."""
+
+    path: str
+    sub_path: str
+    claim: str
+    lasting: bool
+
+
+def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
+    """Tell whether the mounts will be asked for."""
+    if given := model_uri.strip():
+        return given.startswith("/")
+    return not URI.match(artifact.uri) or ("pvc_model_dir" in artifact.metadata and is_unwritten(artifact, exists))
+
+
+def locate_model(
+    model_uri: str, artifact: Artifact, workspace: str, mounts: Sequence[Mount] | None, exists: Exists
+) -> str:
+    """Find the URI to register: the caller's, the artifact's, or that of the claim that holds the model.
+
+    Raises:
+        ValueError: There is no model, nobody else finds it, or its URI is too long.
+    """
+    given = model_uri.strip()
+    if URI.match(given):
+        location = store_location(given, {})
+    elif given.startswith("/"):
+        location = path_location(given, mounts)
+    elif given:
+        shown = redact(given.rpartition("@")[2])
+        raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was registered.")
+    else:
+        location = artifact_location(artifact, workspace, mounts, exists)
+    if (size := len(location.encode())) > LONGEST_URI:
+        raise ValueError(
+            f"The model's URI has {size:,} bytes and the registry takes {LONGEST_URI:,} at most: {location[:100]}… "
+            "Nothing was registered; store the model under a shorter name."
+        )
+    return location
+
+
+def store_location(uri: str, metadata: dict[str, Any]) -> str:
+    """Write where a model or results are stored, without credentials.
+
+    `s3://bucket/key?endpoint=…&defaultRegion=…`, the key verbatim, serves both KServe and the UI.
+    """
+    location = without_credentials(uri)
+    if location != uri:
+        log.info("A location held credentials; without them it is registered as %s.", location)
+    if not location.startswith(("s3://", "minio://")):
+        return location
+    location = f"s3://{location.partition('://')[2]}"
+    if re.search("[?&]endpoint=", location):
+        return location
+    key = location[len("s3://") :].partition("/")[2]
+    if UNSERVED_KEY.search(key):
+        log.warning(
+            "An S3 URI cannot express %r ('?', '#', tab, line end, leading '/'): KServe finds nothing there.", key
+        )
+    if query := s3_query(metadata):
+        return f"{location}?{query}"
+    log.info(
+        "The object store's endpoint is unknown, so %s is registered alone: the UI shows no location, and KServe "
+        "needs to know it. For a model, "
+        "pass model_uri=s3://<bucket>/<key>?endpoint=<scheme://host:port>&defaultRegion=<region>.",
+        location,
+    )
+    return location
+
+
+def artifact_location(artifact: Artifact, workspace: str, mounts: Sequence[Mount] | None, exists: Exists) -> str:
+    """Find where the artifact's model is."""
+    uri, folder = artifact.uri, artifact.metadata.get("pvc_model_dir")
+    path = os.path.join(workspace, folder) if folder else uri
+    if URI.match(uri):
+        unwritten = mounts is not None and is_unwritten(artifact, exists)  # the local runner copies nothing
+        if not (unwritten and folder and exists(path)):
+            path = uri
+            if unwritten:
+                log.warning("Nothing seems to be at %s: KFP copied nothing from there.", uri)
+    elif not path:
+        path = os.path.join(workspace, "final_model")
+        if not (workspace and exists(path)):
+            raise ValueError(
+                "There is no model to register: no model_uri, no input_model that says where it is, and no final_model "
+                f"in pvc_mount_path {workspace!r}. Nothing was registered; pass one of them."
+            )
+    best = best_model(artifact.metadata)
+    if best and best.folder:
+        outer, mark, query = path.partition("?")
+        path = f"{outer.rstrip('/')}/{best.folder}{mark}{query}"
+    elif best:
+        log.warning(
+            "AutoGluon's best model %r has no folder in the artifact, which is registered as a whole.", best.name
+        )
+    return store_location(path, artifact.metadata) if URI.match(path) else path_location(path, mounts)
+
+
+def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
+    """Name the claim that holds a path, and the path in it."""
+    path = os.path.abspath(path)
+    if mounts is None:
+        return f"file://{path}"
+    # The longest mount decides, whatever its volume: an emptyDir inside a claim's mount is not in the claim.
+    around = [mount for mount in mounts if f"{path}/".startswith(f"{mount.path.rstrip('/')}/")]
+    mount = max(around, key=lambda mount: len(mount.path), default=None)
+    if not mount or not mount.claim:
+        raise ValueError(
+            f"The model lies at {path!r} in this pod, and no volume claim is known to hold it. Nothing was registered. "
+            "Pass its location as model_uri (pvc://<claim>/<path>, s3://…), or let the service account read pods."
+        )
+    parts = (mount.claim, mount.sub_path.strip("/"), os.path.relpath(path, mount.path))
+    location = "pvc://" + "/".join(part for part in parts if part not in ("", "."))
+    if not mount.lasting:
+        log.warning("%s will not outlive the run, as the claim goes with it: to keep it, store it elsewhere.", location)
+    return location
+
+
+def s3_query(metadata: dict[str, Any]) -> str:
+    """Write KFP's session info as a query."""
+    try:
+        session = json.loads(metadata["store_session_info"])
+        names = ("endpoint", "region", "disableSSL")
+        endpoint, region, plain = (str(session["Params"].get(name) or "") for name in names)
+        endpoint = endpoint or ("s3.amazonaws.com" if region and session["Provider"] == "s3" else "")
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return ""
+    if not endpoint:
+        return ""
+    if "://" not in endpoint:
+        # The spellings of Go's strconv.ParseBool, which reads this value in KFP.
+        endpoint = f"{'http' if plain.lower() in ('1', 't', 'true') else 'https'}://{endpoint}"
+    endpoint = without_credentials(endpoint.rstrip("/"))
+    if region and endpoint == "https://s3.amazonaws.com":  # AWS needs its regional endpoint
+        endpoint = f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    return f"endpoint={endpoint}" + (f"&defaultRegion={region}" if region else "")
+
+
+def is_unwritten(artifact: Artifact, exists: Exists) -> bool:
+    """Tell whether KFP copied nothing, as no step wrote it (measured)."""
+    return bool(artifact.path) and not exists(artifact.path) and not artifact.uri.startswith("oci://")

@@ -1,0 +1,175 @@
+"""Names and values that every registry takes, and the sources joined."""
+
+import hashlib
+import json
+import logging
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from .redaction import HIDDEN, names_credential, redact
+
+Properties = dict[str, float | str]
+Entry = tuple[str, Any]
+
+LONGEST_NAME = 255  # characters; more are a 500 from the server (measured)
+LONGEST_TEXT = 4096
+MOST_PROPERTIES = 1000
+KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
+STRUCT_MARK = "mlmd-struct::"  # a text that starts so makes all lists with it unreadable (measured)
+
+log = logging.getLogger("model_registry")
+
+
+def remark(what: str, names: Iterable[str]) -> None:
+    """Log how many names these are, and the first ten."""
+    if listed := list(names):
+        shown = [stored_text(name, 300) for name in listed[:10]] + ["…"] * (len(listed) > 10)
+        log.info("%s: %s (%s).", what, f"{len(listed):,}", ", ".join(shown))
+
+
+def plain_word(key: str) -> str:
+    """Write a key as a filter takes it, without lm-eval's `,none`."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", key.removesuffix(",none")).strip("_") or "unnamed"
+
+
+def property_name(prefix: str, key: str) -> str:
+    """Name a key's property, as in `eval_arc_easy_acc > 0.7`."""
+    word = plain_word(key)
+    name = f"{prefix}_{word[len(prefix) + 1 :] if word.lower().startswith(f'{prefix}_') else word}"
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:246].rstrip('_')}_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return name
+
+
+def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
+    """List what a Metrics artifact holds, nested dicts with dotted keys."""
+    pending = [(str(key), value) for key, value in reversed(metadata.items()) if key not in KFP_KEYS]
+    entries = []
+    while pending:
+        key, value = pending.pop()
+        value = unwrapped(value)
+        if isinstance(value, dict) and value:
+            pending += [(f"{key}.{inner}", item) for inner, item in reversed(value.items())]
+        else:
+            entries.append((key, value))
+    return entries
+
+
+def unwrapped(value: Any) -> Any:
+    """Take a value out of KFP's `{"list": […]}` or `{"struct": {…}}`."""
+    while isinstance(value, dict) and len(value) == 1:
+        wrapper, content = next(iter(value.items()))
+        if (wrapper, type(content)) not in (("list", list), ("struct", dict)):
+            break
+        value = content
+    return value
+
+
+def stored_number(value: float) -> float | str:
+    """Return a double, as text if JSON has none (a 400, measured)."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf if value > 0 else -math.inf
+    if math.isfinite(number):
+        return number
+    return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
+
+
+def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return text that the server takes and gives back."""
+    text = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if len(text) > longest:
+        ending = f"… [cut from {len(text):,} characters]"
+        text = text[: longest - len(ending)] + ending
+    return text.replace("-", "_", 1) if text.startswith(STRUCT_MARK) else text
+
+
+def property_value(key: str, value: Any) -> float | str:
+    """Turn a value into a double, or a text without secrets."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):  # the registry's UI hides the bool type
+        return str(value).lower()
+    if isinstance(value, int | float):  # ints are stored in 32 bits, and KFP turns 3.0 into 3 (measured)
+        return stored_number(value)
+    try:
+        value = publishable(key, value)
+        return stored_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    except RecursionError:
+        return "[nested too deeply]"
+
+
+def publishable(key: str, value: Any) -> Any:
+    """Return a value without secrets, and with ints where KFP may have made doubles."""
+    value = unwrapped(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):  # never a secret
+        number = stored_number(value)
+        return int(number) if isinstance(number, float) and abs(number) < 2**53 and number.is_integer() else number
+    if isinstance(value, str):
+        return HIDDEN if value and any(map(names_credential, (key, *key.split(".")))) else redact(value)
+    if isinstance(value, list):
+        # In a command line an option names what follows: ["--api-key", "…"].
+        names = [item if isinstance(item, str) and re.fullmatch(r"--[\w-]+", item) else key for item in value]
+        return [publishable(name, item) for name, item in zip([key, *names], value, strict=False)]
+    if isinstance(value, dict):
+        # Kubernetes writes an environment as {"name": "HF_TOKEN", "value": "…"}.
+        owners = {"value": value.get("name")} if isinstance(value.get("name"), str) else {}
+        return {redact(str(k)): publishable(f"{owners.get(k, key)}.{k}", item) for k, item in value.items()}
+    return value
+
+
+def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
+    """Name and clean what a source measured; two values never share a name.
+
+    A key without the prefix comes first: logs hold `learning_rate` beside `training_learning_rate`.
+    """
+    stored = [(redact(key), property_value(key, value)) for key, value in entries]
+    stored.sort(key=lambda entry: plain_word(entry[0]).lower().startswith(f"{prefix}_"))
+    properties: Properties = {}
+    held: dict[str, list[float | str]] = {}  # by name in lower case, as MySQL compares
+    taken: set[str] = set()
+    empty, renamed = [], []
+    for key, value in stored:
+        name = free = property_name(prefix, key)
+        values = held.setdefault(name.lower(), [])
+        if isinstance(value, str) and not value.strip():  # the registry's UI would show a label
+            empty.append(name)
+        elif value not in values:
+            number = max(2, len(values) + 1)
+            while free.lower() in taken:
+                free = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
+                number += 1
+            taken.add(free.lower())
+            values.append(value)
+            properties[free] = value
+            if free != name or len(f"{prefix}_{key}") > LONGEST_NAME or name == f"{prefix}_unnamed":
+                renamed.append(f"{key} is {free}")
+    remark(f"Empty {prefix} values, left out", empty)
+    remark(f"Changed {prefix} names (too long, without a letter, or taken)", renamed)
+    return properties
+
+
+def training_properties(metadata: dict[str, Any]) -> Properties:
+    """Record the training step's metrics."""
+    return named_properties("training", metric_entries(metadata))
+
+
+def custom_properties(given: dict[str, Any]) -> Properties:
+    """Store the caller's own; an empty text stays, as it makes a label."""
+    return {name: property_value(name, value) for name, value in given.items()}
+
+
+def joined_properties(run: Properties, custom: Properties, evaluation: Properties, training: Properties) -> Properties:
+    """Join the sources: the caller's win, what matters least is cut."""
+    # An evaluation of hundreds of tasks must not crowd out the hyperparameters.
+    foremost = dict(list(evaluation.items())[: MOST_PROPERTIES // 2])
+    given = {name.lower() for name in custom}
+    derived = run | foremost | training | evaluation
+    remark("Derived values replaced by custom_properties", (name for name in derived if name.lower() in given))
+    kept = {name: value for name, value in derived.items() if name.lower() not in given}
+    joined = {name: value for name, value in kept.items() if name in run} | custom | kept
+    remark(f"Properties beyond the first {MOST_PROPERTIES:,}, left out", list(joined)[MOST_PROPERTIES:])
+    return dict(list(joined.items())[:MOST_PROPERTIES])

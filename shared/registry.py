@@ -1,0 +1,231 @@
+"""Models, versions and artifacts on the server: list, find, create once, update, explain; it knows no policy."""
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from .address import Server
+from .redaction import redact
+from .registration import JSON, given, writable_properties
+from .session import TRANSIENT, Reply, Session, is_same_500, settles
+
+PAGE_SIZE = 500
+MODELS = "/registered_models"
+ENVOY_DENIAL = "RBAC: access denied"  # of an Istio sidecar
+
+log = logging.getLogger("model_registry")
+
+
+@contextlib.contextmanager
+def opened(server: Server) -> Iterator["Registry"]:
+    """Connect for one registration."""
+    session = Session(server)
+    try:
+        yield Registry(session)
+    finally:
+        session.close()
+
+
+class Registry:
+    """A server, and what is registered by now."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.held: list[str] = []
+        self.unsure = ""
+
+    def listed(self, path: str, filter_query: str = "") -> list[JSON]:
+        """List what a filter finds, raw: the client's models refuse what others stored."""
+        entities: list[JSON] = []
+        token = ""
+        while True:
+            query = given(filterQuery=filter_query, pageSize=str(PAGE_SIZE), nextPageToken=token)
+            tries = self.session.ask("GET", path, [*query.items()])
+            page = tries[-1].document if tries[-1].is_yes else None
+            items = page.get("items") or [] if isinstance(page, dict) else None
+            if not isinstance(items, list) or not all(map(is_entity, items)):
+                raise self.failure(tries, f"reading {path}")
+            entities += items
+            last, token = token, page.get("nextPageToken") or ""
+            if not token:
+                return entities
+            if token == last:
+                raise self.failure(tries, f"reading {path}")
+
+    def read(self, path: str) -> JSON:
+        """Read an entity."""
+        tries = self.session.ask("GET", path, [])
+        if not tries[-1].is_yes or not is_entity(tries[-1].document):
+            raise self.failure(tries, f"reading {path}")
+        return dict(tries[-1].document)
+
+    def find(self, path: str, name: str) -> JSON | None:
+        """Find the entity of exactly this name."""
+        return next((entity for entity in self.listed(path, name_filter(name)) if entity.get("name") == name), None)
+
+    def create(self, path: str, body: JSON, read_back: Callable[[], JSON | None], what: str) -> tuple[JSON, bool]:
+        """Create an entity, and tell whether this call did; no plain yes is read back before the next try."""
+        tries: list[Reply] = []
+        while True:
+            tries.append(self.session.send("POST", path, [], body))
+            reply = tries[-1]
+            if reply.is_yes and is_entity(reply.document):
+                self.warn_of_dropped(body, reply)
+                return {"name": body["name"], **reply.document}, True
+            if reply.status != 409:
+                is_final = settles(tries, path) and not reply.is_yes
+                if not is_final or reply.status == 500:
+                    self.unsure = f"the creation of {what}"
+                if is_final or not self.session.waits(tries):
+                    raise self.failure(tries, f"creating {what}")
+            found = read_back()
+            self.unsure = ""
+            if found:
+                return found, False
+            if reply.status == 409:
+                raise self.name_taken(path, body["name"], what)
+
+    def update(self, path: str, present: JSON, fields: JSON, what: str) -> bool:
+        """Change an entity that differs, and tell whether it did."""
+        if all(present.get(field) == value or not (value or present.get(field)) for field, value in fields.items()):
+            return False
+        # A PATCH without properties fails on structs, and one without a state turns ARCHIVED into LIVE (measured).
+        shown = fields.get("customProperties", present.get("customProperties") or {})
+        body = fields | given(state=present.get("state"), customProperties=writable_properties(shown))
+        self.unsure = f"the update of {what}"
+        tries = self.session.ask("PATCH", path, [], body)
+        if not tries[-1].is_yes:
+            raise self.failure(tries, f"updating {what}")
+        self.unsure = ""
+        self.held.append(f"the update of {what}")
+        self.warn_of_dropped(body, tries[-1])
+        return True
+
+    def warn_of_dropped(self, sent: JSON, reply: Reply) -> None:
+        """Name the properties that an answer lacks: which names are one, the database decides."""
+        kept = (reply.document.get("customProperties") or {}) if isinstance(reply.document, dict) else sent
+        if dropped := [name for name in sent.get("customProperties", ()) if name not in kept]:
+            text = "The registry did not keep the properties %s: its database takes their names for those of others."
+            log.warning(text, ", ".join(map(repr, dropped[:10])))
+
+    def name_taken(self, path: str, name: str, what: str) -> Exception:
+        """Explain a conflict about a name that is not there."""
+        spellings = sorted({str(entity.get("name")) for entity in self.listed(path, name_filter(name))})
+        others = ", ".join(map(repr, spellings)) or "another spelling"
+        step = f"use {spellings[0]!r}" if spellings else f"look for it in the registry's list of {path}"
+        return RuntimeError(
+            redact(
+                f"The registry at {self.session.server} refuses {what}: its database takes {others} and {name!r} for "
+                f"one name. {self.standing()} Next: {step}, or a name that differs in more than case and accents."
+            )
+        )
+
+    def refuse_archived(self, entity: JSON, what: str) -> None:
+        """Leave alone what somebody has archived."""
+        if entity.get("state") == "ARCHIVED":
+            raise RuntimeError(
+                f"The registry at {self.session.server} holds {what} (ID {entity['id']}), but it is ARCHIVED. Nothing "
+                "in it was changed. Next: restore it, or register under another name."
+            )
+
+    def standing(self) -> str:
+        """Say what is registered by now."""
+        held = f"Registered so far: {', '.join(self.held)}" if self.held else "Nothing was registered"
+        if self.unsure:
+            return f"{held}; whether {self.unsure} was done is not known, since the answer was lost."
+        return f"{held}; the rest is not." if self.held else f"{held}."
+
+    def failure(self, tries: list[Reply], doing: str) -> Exception:
+        """Make the error for what a request came to."""
+        kind, what, step = explained(tries, doing, self.session.server)
+        return kind(redact(f"The registry at {self.session.server} {what}. {self.standing()} Next: {step}"))
+
+
+def is_entity(document: object) -> bool:
+    """Tell whether JSON can be an entity."""
+    if not isinstance(document, dict) or not isinstance(document.get("customProperties") or {}, dict):
+        return False
+    return isinstance(document.get("id"), str) and document["id"] != ""
+
+
+def name_filter(name: str) -> str:
+    r"""Write the filter that finds a name, and perhaps look-alikes (`?name=` is an SQL LIKE, measured).
+
+    The server strips quotes from a literal's ends, and for versions makes `=` a LIKE, where `\` never matches itself
+    (its source, internal/db/filter): there `_` is any character.
+    """
+    if re.search(r"^['\"]|\\|['\"]$", name):
+        pattern = re.sub(r"[\\'\"]", "_", name)
+        return f"name LIKE '%{pattern}'"
+    literal = name.replace("'", "\\'")
+    return f"name = '{literal}'"
+
+
+def explained(tries: Sequence[Reply], doing: str, server: Server) -> tuple[type[Exception], str, str]:
+    """Explain what tries came to: which error it is, what the registry does, what to do next."""
+    reply, message = tries[-1], server_message(tries[-1])
+    if reply.is_distrust:
+        authorities = ", ".join(["the system's", *server.authorities])
+        return (
+            ConnectionError,
+            f"cannot be trusted: {message}. CAs used: {authorities}",
+            "pass the CA bundle that signed its certificate as registry_ca_path, and a name in it as registry_address.",
+        )
+    if reply.status in (0, *TRANSIENT) and not is_same_500(tries):
+        answer = f"answers with status {reply.status}" if reply.status else "does not answer"
+        return (
+            ConnectionError,
+            f"{answer}: {message} ({len(tries)} tries)",
+            "check the server, registry_address, registry_port and NetworkPolicies; then run this step again, which "
+            "completes what is missing and doubles nothing.",
+        )
+    if reply.status in (401, 403):
+        return PermissionError, *refused(reply, f"(status {reply.status} when {doing}: {message}); {sender(server)}")
+    if reply.is_unknown_path:
+        return (
+            ConnectionError,
+            f"serves neither Model Registry API, v1 or v1alpha3 (status 404: {message})",
+            "check the address, the port and the path prefix: another service or a proxy answers.",
+        )
+    if reply.status < 400:
+        answer = f"what is no Model Registry JSON when {doing}: {message[:120]}"
+        return (
+            ConnectionError,
+            f"answers {answer}" if reply.is_yes else f"redirects to {reply.headers.get('Location', 'nowhere')}",
+            "check registry_address: a login page or another service answers there.",
+        )
+    steps = {
+        404: "see whether its database is up, then run this step again.",
+        500: "show this message to who runs the registry and its database.",
+    }
+    times = f", {len(tries)} times" * (len(tries) > 1)
+    step = steps.get(reply.status, "correct what the message names and run this step again.")
+    return RuntimeError, f"refuses {doing} (status {reply.status}{times}): {message}", step
+
+
+def refused(reply: Reply, details: str) -> tuple[str, str]:
+    """Explain who refuses: the registry, or the mesh in front of it."""
+    if ENVOY_DENIAL in reply.text:
+        return (
+            f"is behind a service mesh that denies access {details}",
+            "let an AuthorizationPolicy allow this pod's account, which the pod's sidecar proves; no role binding helps.",
+        )
+    if reply.status == 403:
+        step = "give this pod's account access to this registry (a role binding in the registry's namespace)."
+        return f"denies access {details}", step
+    step = "give the pod a token that this registry accepts, and an address that tokens may go to (https, in-cluster)."
+    return f"wants to know who asks {details}", step
+
+
+def sender(server: Server) -> str:
+    """Say whose tokens were sent, or why none was."""
+    if not server.tokens:
+        return f"no token was sent ({server.tokenless})"
+    return f"sent: {', then '.join(map(str, server.tokens))}"
+
+
+def server_message(reply: Reply) -> str:
+    """Read the server's own words."""
+    message = reply.document.get("message") if isinstance(reply.document, dict) else reply.document
+    return " ".join(str(message or reply.text or "no explanation").split())[:500]

@@ -1,0 +1,207 @@
+"""Whose version it is, and what the four policies do; it knows no HTTP and no wire format."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .redaction import redact, without_credentials
+from .registration import JSON, Registration, semantic_version, text_property, without_retyped
+from .registry import MODELS, Registry
+from .session import retry_pause
+
+MOST_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A version and its artifacts, oldest first; what is not ours was not touched."""
+
+    model: JSON
+    version: JSON
+    artifacts: Sequence[JSON] = ()
+    is_ours: bool = False
+
+    @property
+    def newest(self) -> JSON:
+        """The artifact that KServe takes."""
+        return self.artifacts[-1] if self.artifacts else {}
+
+
+def register(registry: Registry, registration: Registration, policy: str) -> tuple[str, Claim]:
+    """Find or create model, version and artifact; say what was done: "registered", "updated" or "skipped"."""
+    model = find_or_create_model(registry, registration)
+    claim = claimed(registry, model, registration, registration.card.version_name)
+    if claim.is_ours:
+        return "registered", claim
+    if policy == "increment":
+        return "registered", next_free_version(registry, model, registration)
+    registry.refuse_archived(claim.version, f"version {claim.version['name']!r} of {model['name']!r}")
+    if policy == "fail":
+        raise version_exists(registry, claim, registration)
+    return ("updated", written(registry, claim, registration)) if policy == "update" else ("skipped", claim)
+
+
+def find_or_create_model(registry: Registry, registration: Registration) -> JSON:
+    """Find the model, or create it."""
+    name = registration.card.model_name
+    what = f"the registered model {name!r}"
+    model = registry.find(MODELS, name)
+    if not model:
+        model, _ = registry.create(MODELS, registration.model_body(), lambda: registry.find(MODELS, name), what)
+    registry.held.append(f"{what} (ID {model['id']})")
+    registry.refuse_archived(model, what)
+    return model
+
+
+def claimed(registry: Registry, model: JSON, registration: Registration, name: str) -> Claim:
+    """Take a version name: make the version, or complete what an earlier try left."""
+    path = versions_path(model)
+    body = registration.version_body(name, model["id"])
+    what = f"version {name!r} of {model['name']!r}"
+    version, is_new = registry.create(path, body, lambda: registry.find(path, name), what)
+    if is_new:
+        return completed(registry, Claim(model, version), registration)
+    claim = Claim(model, version, model_artifacts(registry, version))
+    if version.get("state") == "ARCHIVED" or not is_ours(claim, registration):
+        return claim
+    return corrected(registry, claim, registration)
+
+
+def versions_path(model: JSON) -> str:
+    """Where a model's versions are."""
+    return f"{MODELS}/{model['id']}/versions"
+
+
+def is_ours(claim: Claim, registration: Registration) -> bool:
+    """Tell whether an earlier try made a version (README, "Re-runs and existing versions")."""
+    version_run = text_property(claim.version, "pipeline_run_id")
+    has_our_uri = claim.newest.get("uri") == registration.uri
+    if not registration.run_id:
+        return has_our_uri or (not claim.artifacts and not version_run)
+    is_our_run = registration.run_id in (version_run, claim.newest.get("modelSourceId"))
+    return is_our_run and (has_our_uri or not claim.artifacts)
+
+
+def model_artifacts(registry: Registry, version: JSON) -> list[JSON]:
+    """List a version's model artifacts, oldest first."""
+    artifacts = registry.listed(f"/model_versions/{version['id']}/artifacts")
+    models = [artifact for artifact in artifacts if artifact.get("artifactType") == "model-artifact"]
+    return sorted(models, key=lambda artifact: int(artifact["id"]))
+
+
+def completed(registry: Registry, claim: Claim, registration: Registration) -> Claim:
+    """Give a version its artifact, of which there is one of a name: that decides whose it is."""
+    version, artifacts = claim.version, claim.artifacts
+    registry.held.append(f"its version {version['name']!r} (ID {version['id']})")
+    if not artifacts:
+
+        def read_back() -> JSON | None:
+            found = model_artifacts(registry, version)
+            ours = [artifact for artifact in found if artifact.get("uri") == registration.uri]
+            return next(reversed(ours or found), None)
+
+        what = f"the model artifact of version {version['name']!r}"
+        path = f"/model_versions/{version['id']}/artifacts"
+        artifacts = [registry.create(path, registration.artifact_body(), read_back, what)[0]]
+    is_ours = artifacts[-1].get("uri") == registration.uri
+    if not is_ours:
+        registry.held.pop()
+    return replace(claim, artifacts=artifacts, is_ours=is_ours)
+
+
+def corrected(registry: Registry, claim: Claim, registration: Registration) -> Claim:
+    """Complete and correct a version of ours."""
+    registration = registration.with_facts_of(claim.version, claim.newest)
+    claim = completed(registry, claim, registration)
+    return written(registry, claim, registration) if claim.is_ours else claim
+
+
+def written(registry: Registry, claim: Claim, registration: Registration) -> Claim:
+    """Write a version and its artifacts, and see that no other update came in between."""
+    claim = claim if claim.artifacts else completed(registry, claim, registration)
+    version, path = claim.version, f"/model_versions/{claim.version['id']}"
+    for attempt in range(MOST_ROUNDS):
+        if attempt:
+            time.sleep(retry_pause(attempt, "", 0.0, random.random()))  # two updates must not keep step
+        if not write(registry, claim, registration):
+            return replace(claim, is_ours=True)
+        version = registry.read(path)
+        claim = Claim(claim.model, version, model_artifacts(registry, version), True)
+        if names_only(claim, registration):
+            return claim
+    raise RuntimeError(
+        f"Version {version['name']!r} of {claim.model['name']!r} at {registry.session.server} (version ID "
+        f"{version['id']}) is being updated by others, too: {MOST_ROUNDS} times it was theirs again, so it may now mix "
+        f"two runs. {registry.standing()} Next: run one of the steps again, alone."
+    )
+
+
+def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
+    """Send what they do not say yet, and tell whether there was anything.
+
+    The artifact comes first: by it a step that dies in between finds its version again.
+    """
+    version, is_changed = claim.version, False
+    fields = registration.artifact_fields()
+    for artifact in claim.artifacts:
+        # A run that is not known now must not keep the link to an older one.
+        stale = {name: "" for name in artifact if name.startswith("modelSource") and name not in fields}
+        path = f"/model_artifacts/{artifact['id']}"
+        is_changed |= registry.update(path, artifact, fields | stale, "the model artifact")
+    path, what = f"/model_versions/{version['id']}", f"the version {version['name']!r}"
+    fields = registration.version_fields(version)
+    unchanged = without_retyped(version.get("customProperties") or {}, fields["customProperties"])
+    if len(unchanged) < len(fields["customProperties"]):
+        registry.update(path, version, fields | {"customProperties": unchanged}, f"a part of {what}")
+    return registry.update(path, version, fields, what) or is_changed
+
+
+def names_only(claim: Claim, registration: Registration) -> bool:
+    """Tell whether a version and its artifacts name our run and location."""
+    source = registration.artifact_fields().get("modelSourceId", "")
+    named = {(artifact.get("uri"), artifact.get("modelSourceId") or "") for artifact in claim.artifacts}
+    is_our_run = text_property(claim.version, "pipeline_run_id") == registration.run_id
+    return is_our_run and named == {(registration.uri, source)}
+
+
+def next_free_version(registry: Registry, model: JSON, registration: Registration) -> Claim:
+    """Claim the patch version beyond the highest, or an earlier try's."""
+    stem, _ = semantic_version(registration.card.version_name) or ("", 0)
+    siblings = []
+    for version in registry.listed(versions_path(model), f"name LIKE '{stem}%'"):
+        parsed = semantic_version(str(version.get("name")))
+        if parsed and parsed[0] == stem:
+            siblings.append((parsed[1], version))
+    for _, version in sorted(siblings, key=lambda sibling: sibling[0], reverse=True):
+        if registration.run_id and text_property(version, "pipeline_run_id") != registration.run_id:
+            continue
+        claim = Claim(model, version, model_artifacts(registry, version))
+        if is_ours(claim, registration):
+            registry.refuse_archived(version, f"this run's version {version['name']!r} of {model['name']!r}")
+            claim = corrected(registry, claim, registration)
+            if claim.is_ours:
+                return claim
+    highest = max((patch for patch, _ in siblings), default=0)
+    while True:  # others may be faster
+        highest += 1
+        claim = claimed(registry, model, registration, f"{stem}{highest}")
+        if claim.is_ours:
+            return claim
+
+
+def version_exists(registry: Registry, claim: Claim, registration: Registration) -> Exception:
+    """Explain whose the version is, and what to do."""
+    version, artifact = claim.version, claim.newest
+    run = text_property(version, "pipeline_run_id") or artifact.get("modelSourceId") or ""
+    run_name = text_property(version, "pipeline_run_name") or artifact.get("modelSourceName") or run
+    made_by = f"run {run_name!r} (ID {run})" if run else "something that left no run ID"
+    location = without_credentials(str(artifact.get("uri") or "no location"))
+    this = f"run {registration.run_id}" if registration.run_id else "this step, whose run ID is unknown,"
+    text = (
+        f"Version {version['name']!r} of {claim.model['name']!r} exists at {registry.session.server} (version ID "
+        f"{version['id']}), registered by {made_by} with the model at {location}; {this} has its model at "
+        f"{registration.uri}. Nothing was changed. Next: set another model_version, or on_existing_version to "
+        '"increment" (take the next free patch version), "update" (replace it) or "skip" (leave it).'
+    )
+    return RuntimeError(redact(text))

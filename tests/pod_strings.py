@@ -1,0 +1,150 @@
+"""The strings that a compiled pipeline becomes on its way to a pod, and how long each is: Linux caps every one of them.
+
+KFP's compiler writes a container; its driver gets that as one argument and answers with a patch of the pod's spec; Argo
+puts the template that holds the patch into the environment of the pod. Each hop escapes the program's text once more,
+with Go's encoding/json. What a run fills in (addresses, metrics) is assumed, the rest of each template is a constant:
+both were measured with KFP 2.15 and 2.17 and with Argo 3.5 and 4.0, and agree with Argo's own controller within 1 %.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+
+LONGEST = 131_072  # bytes of one string in argv or the environment, its NUL included (MAX_ARG_STRLEN)
+VARIABLE = len("ARGO_TEMPLATE=")
+METRICS = 130  # what an evaluation with MMLU logs
+
+Argo = Literal["3.5", "4.0"]
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One string on the way to the pod.
+
+    Attributes:
+        name: Where it stands.
+        argo: The Argo generation that has it, "" for every one.
+        size: Its bytes.
+    """
+
+    name: str
+    argo: Argo | Literal[""]
+    size: int
+
+    @property
+    def share(self) -> float:
+        """The part of the longest string that it takes."""
+        return (self.size + 1) / LONGEST
+
+
+def go_json(value: Any) -> str:
+    """JSON as Go's encoding/json writes it."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def proto_json(value: Any) -> str:
+    """JSON as Go's protojson may write it: with blanks, and nothing of HTML escaped."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(", ", ":"))
+
+
+def size(text: str) -> int:
+    """A text's bytes."""
+    return len(text.encode())
+
+
+def executor_input(component: JSON, metrics: int) -> str:
+    """What a run fills in: defaults or 50 characters, and for each artifact an address and an object store's data."""
+    inputs = component.get("inputDefinitions", {})
+    declared = inputs.get("artifacts", {})
+    measured = {f"_-_college_subject_{number:04}_acc_stderr,none": 0.123456 + number / 1e6 for number in range(metrics)}
+    keys = ("accessKeyKey", "disableSSL", "endpoint", "fromEnv", "region", "secretKeyKey", "secretName")
+    session = go_json(dict.fromkeys(keys, "x" * 16))
+    kinds = {name: given.get("artifactType", {}) for name, given in declared.items()}
+    evaluation = [name for name, kind in kinds.items() if kind.get("schemaTitle") == "system.Metrics"][-1:]
+    artifacts = {}
+    for name, kind in kinds.items():
+        metadata = {"accuracy": 0.98, "store_session_info": session} | (measured if name in evaluation else {})
+        artifacts[name] = {"artifacts": [{"name": name, "type": kind, "uri": "x" * 170, "metadata": metadata}]}
+    parameters = {name: given.get("defaultValue") or "x" * 50 for name, given in inputs.get("parameters", {}).items()}
+    returned = {
+        name: {"outputFile": f"/tmp/kfp/outputs/{name}"}
+        for name in component.get("outputDefinitions", {}).get("parameters", {})
+    }
+    return proto_json(
+        {
+            "inputs": {"artifacts": artifacts, "parameterValues": parameters},
+            "outputs": {"parameters": returned, "outputFile": "/tmp/kfp_outputs/output_metadata.json"},
+        }
+    )
+
+
+def largest_task(specification: JSON, component: str) -> JSON:
+    """The task that runs a component, as its DAG has it: the one with the longest text."""
+    dags = [specification.get("root", {}), *specification["components"].values()]
+    tasks = [task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).values()]
+    return max((task for task in tasks if task["componentRef"]["name"] == component), key=lambda t: size(go_json(t)))
+
+
+DRIVER = [
+    *("--type", "CONTAINER", "--pipeline_name", "x" * 30, "--run_id", "x" * 36, "--run_name", "x" * 36),
+    *("--run_display_name", "x" * 40, "--dag_execution_id", "123456", "--iteration_index", "-1"),
+    *("--cached_decision_path", "/tmp/outputs/cached-decision", "--pod_spec_patch_path", "/tmp/outputs/pod-spec-patch"),
+    *("--condition_path", "/tmp/outputs/condition", "--kubernetes_config", "", "--http_proxy", "", "--https_proxy", ""),
+    *("--no_proxy", "", "--ml_pipeline_server_address", "ml-pipeline.kubeflow", "--ml_pipeline_server_port", "8887"),
+    *("--mlmd_server_address", "metadata-grpc-service.kubeflow.svc.cluster.local", "--mlmd_server_port", "8080"),
+]
+LAUNCHER = [
+    *("/kfp-launcher/launch", "--pipeline_name", "x" * 30, "--run_id", "x" * 36, "--execution_id", "123456"),
+    *("--pod_name", "$(KFP_POD_NAME)", "--pod_uid", "$(KFP_POD_UID)", "--mlmd_server_address"),
+    *("metadata-grpc-service.kubeflow.svc.cluster.local", "--mlmd_server_port", "8080", "--publish_logs", "true", "--"),
+]
+
+
+def hops(compiled: str, component: str = "comp-model-registry", metrics: int = METRICS) -> list[Hop]:
+    """List the strings that one component of a compiled pipeline becomes.
+
+    Args:
+        compiled: The YAML that KFP's compiler wrote.
+        component: The component's key in it.
+        metrics: How many metrics the evaluation has logged: they travel along.
+
+    Returns:
+        The hops, in the order in which the program passes them.
+    """
+    specification = next(iter(yaml.safe_load_all(compiled)))
+    declared = specification["components"][component]
+    container = specification["deploymentSpec"]["executors"][declared["executorLabel"]]["container"]
+    strings = container["command"] + container["args"]
+    texts = {"component": declared, "task": largest_task(specification, component), "container": container}
+    given = {name: go_json(value) for name, value in texts.items()}
+    task_name = component.removeprefix("comp-")
+    driver = [*DRIVER, "--task_name", task_name, *(word for name in given for word in (f"--{name}", given[name]))]
+    launcher = [*LAUNCHER, "--executor_input", executor_input(declared, metrics), "--component_spec", proto_json(declared)]
+    main = {"name": "main", "image": container["image"], "command": launcher, "args": strings, "resources": {}}
+    patch = go_json({"containers": [main]})
+    inputs = [{"name": name, "value": value} for name, value in given.items()]
+    inputs += [{"name": "task-name", "value": task_name}, {"name": "parent-dag-id", "value": "123456"}]
+    inputs += [{"name": "iteration-index", "default": "-1", "value": "-1"}]
+    inputs += [{"name": "kubernetes-config", "default": "", "value": ""}]
+    driver_size, patch_size = size(go_json(driver)), size(go_json(patch))
+    return [
+        Hop("the program, an argument in the user's pod", "", max(map(size, strings))),
+        Hop("the driver's argument --container", "", size(given["container"])),
+        Hop("ARGO_TEMPLATE of the driver's pod", "4.0", VARIABLE + driver_size + 1535),
+        Hop("ARGO_TEMPLATE of the user's pod", "4.0", VARIABLE + patch_size + 2620),
+        Hop("ARGO_TEMPLATE of the driver's pod", "3.5", VARIABLE + driver_size + size(go_json(inputs)) + 1000),
+        Hop("ARGO_TEMPLATE of the user's pod", "3.5", VARIABLE + 2 * patch_size + 2190),  # it holds the patch twice
+    ]
+
+
+def longest(compiled: str, argo: Argo, metrics: int = METRICS) -> Hop:
+    """The longest string on an Argo generation."""
+    return max((hop for hop in hops(compiled, metrics=metrics) if hop.argo in ("", argo)), key=lambda hop: hop.size)

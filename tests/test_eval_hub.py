@@ -1,0 +1,189 @@
+"""Eval Hub's results: recorded under the names that its component's metrics give, nothing twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp_model_registry.shared import evaluation
+
+JOB = {
+    "job_id": "a1b2",
+    "state": "completed",
+    "mlflow_experiment_url": "",
+    "results": {
+        "benchmarks": [
+            {
+                "id": "arc_easy",
+                "provider_id": "lm_evaluation_harness",
+                "benchmark_index": 0,
+                "metrics": {"acc": 0.8212345678, "acc_norm": 0.85, "acc_stderr": 0.9, "note": "text", "by": {"a": 1}},
+                "artifacts": {"logs": "/data/logs/1.log"},
+                "test": {"primary_score": 0.85, "primary_score_metric": "acc_norm", "threshold": 0.25, "pass": True},
+            },
+            {
+                "id": "toxicity",
+                "provider_id": "garak",
+                "metrics": {"attack_success_rate": 0.99, "probes": 12},
+                "test": {"primary_score": 0.99, "threshold": 0.1, "pass": False},
+            },
+        ],
+        "test": {"score": 0.9, "threshold": 0.5, "pass": True},
+    },
+    "config": {"name": "pipeline-eval", "model": {"name": "m", "url": "http://m"}, "benchmarks": []},
+    "serving_method": "kserve",
+    "isvc_startup_seconds": 31.5,
+}
+SCORES = {
+    "eval_best_metric": "eval_lm_evaluation_harness_arc_easy_acc_norm",
+    "eval_best_score": 0.85,
+    "eval_overall_score": 0.9,
+    "eval_threshold": 0.5,
+    "eval_pass": 1.0,
+    "eval_lm_evaluation_harness_arc_easy_acc": 0.8212345678,
+    "eval_lm_evaluation_harness_arc_easy_acc_norm": 0.85,
+    "eval_lm_evaluation_harness_arc_easy_acc_stderr": 0.9,
+    "eval_lm_evaluation_harness_arc_easy_primary_score": 0.85,
+    "eval_lm_evaluation_harness_arc_easy_threshold": 0.25,
+    "eval_lm_evaluation_harness_arc_easy_pass": 1.0,
+    "eval_garak_toxicity_attack_success_rate": 0.99,
+    "eval_garak_toxicity_probes": 12.0,
+    "eval_garak_toxicity_primary_score": 0.99,
+    "eval_garak_toxicity_threshold": 0.1,
+    "eval_garak_toxicity_pass": 0.0,
+}
+# What Eval Hub's component logs of this job, as KFP's metadata store returns it: six decimals, whole doubles as ints.
+METRICS = {
+    "evalhub_job_id": "a1b2",
+    "evalhub_state": "completed",
+    "eval_pass": 1,
+    "eval_overall_score": 0.9,
+    "lm_evaluation_harness/arc_easy/acc": 0.821235,
+    "lm_evaluation_harness/arc_easy/acc_norm": 0.85,
+    "lm_evaluation_harness/arc_easy/acc_stderr": 0.9,
+    "lm_evaluation_harness/arc_easy/pass": 1,
+    "garak/toxicity/attack_success_rate": 0.99,
+    "garak/toxicity/probes": 12,
+    "garak/toxicity/pass": 0,
+}
+OWN = {"eval_evalhub_job_id": "a1b2", "eval_evalhub_state": "completed"}
+
+
+def recorded(tmp_path: Path, job: Any, metadata: dict[str, Any] | None = None) -> dict[str, float | str]:
+    """Read a job as its component writes it: one file in the artifact's folder."""
+    file = tmp_path / "results" / "eval_results.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(job, indent=2))
+    return evaluation.evaluation_properties(metadata or {}, evaluation.read_results(str(file.parent)), "")
+
+
+def test_a_job_is_recorded_under_the_names_of_its_metrics(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert recorded(tmp_path, JOB) == SCORES
+    assert caplog.messages == []
+
+
+def test_what_the_metrics_repeat_is_recorded_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert recorded(tmp_path, JOB, METRICS) == SCORES | OWN
+    assert caplog.messages == []
+
+
+def test_the_metrics_alone_have_the_same_names_and_the_same_best() -> None:
+    found = evaluation.evaluation_properties(METRICS, {}, "")
+    assert found == {name: METRICS_NAMED.get(name, value) for name, value in (SCORES | OWN).items() if name in KEPT}
+
+
+KEPT = {
+    *OWN,
+    *("eval_best_metric", "eval_best_score", "eval_pass", "eval_overall_score"),
+    *(name for name in SCORES if not name.endswith(("_threshold", "_primary_score"))),
+} - {"eval_threshold"}
+METRICS_NAMED = {"eval_lm_evaluation_harness_arc_easy_acc": 0.821235}
+
+
+def test_a_metric_with_another_value_is_another_score(tmp_path: Path) -> None:
+    properties = recorded(tmp_path, JOB, {"garak/toxicity/probes": 13})
+    assert properties == SCORES | {"eval_garak_toxicity_probes": 13.0, "eval_garak_toxicity_probes_2": 12.0}
+
+
+def benchmark(**fields: Any) -> dict[str, Any]:
+    return {"id": "b", "provider_id": "p", "metrics": {"acc": 0.5}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "best"),
+    [
+        ({"acc": 0.25, "exact_match": 0.5}, "eval_p_b_exact_match"),
+        ({"acc,none": 0.25, "acc_stderr,none": 0.5}, "eval_p_b_acc"),
+        ({"codegen_pass@1": 0.5, "em": 0.25}, "eval_p_b_codegen_pass_1"),
+        ({"choice/accuracy": 0.5}, "eval_p_b_choice_accuracy"),
+        ({"f1": 72.9, "em": 0.9}, None),
+        ({"attack_success_rate": 0.9, "output_tokens_per_second": 0.5}, None),
+    ],
+)
+def test_the_best_score_is_a_benchmark_s_share_of_right_answers(
+    metrics: dict[str, float], best: str | None, tmp_path: Path
+) -> None:
+    job = {"state": "completed", "results": {"benchmarks": [benchmark(metrics=metrics)], "test": {"score": 0.99}}}
+    properties = recorded(tmp_path, job)
+    assert properties.get("eval_best_metric") == best
+    if best:
+        assert properties[best] == properties["eval_best_score"] == 0.5 or properties[best] == 0.25
+
+
+ALONE = {"eval_best_metric": "eval_p_b_acc", "eval_best_score": 0.5, "eval_p_b_acc": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({"benchmarks": [benchmark()]}, ALONE),
+        ({"benchmarks": [benchmark(test=None)], "test": None}, ALONE),
+        ({"benchmarks": [benchmark(test={"pass": None, "threshold": "high"})], "test": [1]}, ALONE),
+        ({"benchmarks": [benchmark(), None, 7, "x", [], {"id": "c", "provider_id": "p"}]}, ALONE),
+        ({"benchmarks": [benchmark(), {"id": "c", "metrics": None}, {"id": "d", "metrics": [1]}]}, ALONE),
+        ({"benchmarks": [benchmark(), benchmark(id="c", metrics={"acc": "N/A", "x": None})]}, ALONE),
+        (
+            {"benchmarks": [{"metrics": {"loss": 0.5}}]},  # the component says "unknown", too
+            {"eval_unknown_unknown_loss": 0.5},
+        ),
+        ({"benchmarks": {"id": "b"}, "test": {"pass": False}}, {"eval_pass": 0.0}),
+        (
+            {"test": {"score": 0.25, "threshold": 0.5, "pass": False}},
+            {"eval_overall_score": 0.25, "eval_threshold": 0.5, "eval_pass": 0.0},
+        ),
+    ],
+)
+def test_an_odd_part_costs_only_itself(
+    results: dict[str, Any], expected: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert recorded(tmp_path, {"job_id": "1", "state": "partially_failed", "results": results}) == expected
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"state": "skipped", "reason": "evalhub_url not provided"},
+        {"job_id": "1", "state": "failed", "results": {}},
+        {"job_id": "1", "state": "failed", "results": {"benchmarks": []}},
+        {"job_id": "1", "state": "failed", "results": None},
+    ],
+)
+def test_a_job_without_scores_is_said_to_have_none(
+    job: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert recorded(tmp_path, job, {"evalhub_state": job["state"]}) == {"eval_evalhub_state": job["state"]}
+    assert caplog.messages == ["The evaluation results hold no score."]
+
+
+def test_a_job_as_eval_hub_s_own_api_returns_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    answer = {"resource": {"id": "1"}, "status": {"state": "completed"}, "results": JOB["results"]}
+    assert recorded(tmp_path, answer) == SCORES
+    assert caplog.messages == []
+
+
+def test_what_is_large_beside_the_results_is_not_read(tmp_path: Path) -> None:
+    large = [{"text": 'say "[{" ' * 20, "logprobs": [[i, -i / 7] for i in range(50)]}] * 10_000
+    assert recorded(tmp_path, {"samples": large, **JOB, "config": None, "events": large}) == SCORES
