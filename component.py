@@ -46,56 +46,55 @@ def model_registry(
     source_namespace: str = "",
     model_uri: str = "",
     on_existing_version: str = "fail",
-    custom_properties: dict = {},  # noqa: B006 (KFP reads the default from the signature)
+    custom_properties: dict = {},
     registry_ca_path: str = "",
 ) -> str:
     """Register a trained model in Kubeflow Model Registry with its hyperparameters, metrics and provenance.
 
     Args:
-        pvc_mount_path: PVC mount path of the workspace, for the shared log and final_model; may be empty.
-        input_model: Model artifact of the training step.
-        input_metrics: Training metrics and hyperparameters.
-        eval_metrics: Evaluation metrics, of lm-eval or Eval Hub.
-        eval_results: Full evaluation results, a JSON file.
-        registry_address: Server: host, host:port or URL; empty registers nothing.
-        registry_port: Server port, where the address has none.
+        pvc_mount_path: PVC mount path of the workspace; may be empty.
+        input_model: Model of the training step.
+        input_metrics: Its metrics and hyperparameters.
+        eval_metrics: Metrics of the evaluation step.
+        eval_results: Its full results, a JSON file.
+        registry_address: Host, host:port or URL; empty registers nothing.
+        registry_port: Port, unless the address has one.
         model_name: Name of the registered model.
-        model_version: Name of the version; semantic for "increment".
+        model_version: Name of the version.
         model_format_name: Format of the model (pytorch, onnx, …).
         model_format_version: Version of the format.
-        model_description: Description of the version, and of a new model.
-        author: Author of the version, and owner of a new model.
-        shared_log_file: Log file in pvc_mount_path that gets one line.
+        model_description: Description of the version.
+        author: Author of the version.
+        shared_log_file: File in pvc_mount_path that gets a line.
         source_pipeline_name: Name of the pipeline.
         source_pipeline_run_id: ID of the run; detected if empty.
         source_pipeline_run_name: Name of the run; detected if empty.
         source_namespace: Namespace of the run; detected if empty.
-        model_uri: Location to register instead of the artifact's.
-        on_existing_version: What to do with another run's: fail, skip, update or increment.
-        custom_properties: Further properties; an empty text makes a label.
-        registry_ca_path: CA bundle in the pod, for https.
+        model_uri: Location, instead of the artifact's.
+        on_existing_version: Another run's: fail, skip, update or increment.
+        custom_properties: Further properties; an empty text is a label.
+        registry_ca_path: CA bundle in the pod.
 
     Returns:
         The registered model's ID, or "SKIPPED" without a registry_address.
     """
     given = dict(locals())
 
-    from os import environ
-    from os.path import exists
-    from shared import address, arguments, artifacts, cluster, evaluation, location, properties, provenance
+    import os
+    from shared import address, arguments, cluster, evaluation, location, properties, provenance
     from shared import registration, registry, report, versions
 
     with report.printed_remarks():
         request = arguments.checked(given)
         model, metrics, evaluated, results = map(
-            artifacts.received, (input_model, input_metrics, eval_metrics, eval_results)
+            location.received, (input_model, input_metrics, eval_metrics, eval_results)
         )
         training = properties.training_properties(metrics.metadata)
         scores = evaluation.recorded(evaluated, results, model)
 
-        pod = cluster.observe(request.run, location.needs_claims(request.model_uri, model, exists))
+        pod = cluster.observe(request.run, location.needs_claims(request.model_uri, model, os.path.exists))
         try:
-            uri = location.locate_model(request.model_uri, model, request.workspace, pod.mounts, exists)
+            uri = location.locate_model(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
         except ValueError as problem:
             if request.registry_url:
                 raise
@@ -106,18 +105,17 @@ def model_registry(
         custom = properties.custom_properties(provenance.custom_filled(request.custom, run))
         recorded = properties.joined_properties(known, custom, scores, training)
         planned = registration.Registration(request.card, uri, run, recorded)
-        print(report.registration_text(planned), flush=True)
+        print(report.registration_text(planned))
         if not request.registry_url:
-            print("SKIPPED: registry_address is empty, so nothing was registered.")
+            print("SKIPPED: registry_address is empty.")
             return "SKIPPED"
 
-        server = address.known_server(request.registry_url, request.ca_path, environ)
-        with registry.opened(server) as held:
-            what, claim = versions.register(held, planned, request.policy)
+        server = address.known_server(request.registry_url, request.ca_path, os.environ)
+        with registry.opened(server) as opened:
+            what, claim = versions.register(opened, planned, request.policy)
 
-        print(report.outcome_text(server, what, claim), flush=True)
-        if request.log_path and what != "skipped":
-            report.append_log_line(request.log_path, claim)
+        print(report.outcome_text(server, what, claim))
+        report.append_log_line(request.log_path, what, claim)
         return str(claim.model["id"])
 
 

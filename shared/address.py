@@ -14,12 +14,11 @@ from urllib.request import getproxies, proxy_bypass
 
 from .redaction import redact, without_credentials
 
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # of each pod
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 DEFAULT_PORT = 8080  # nobody means it who writes https:// without a port
 TLS_PORTS = (443, 8443)
-HOST_NAME = re.compile(r"(?!.*\.\.)\w[\w.-]*")
-# Names that only the cluster resolves: no number, which may be an IPv4 address, and no `name.namespace`, which looks like
-# `example.com`.
+HOST_NAME = re.compile(r"\w[\w.-]*")
+# Names that only the cluster resolves: no number, perhaps an IPv4 address; no `name.namespace`, perhaps `example.com`.
 IN_CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_-]*|([a-z0-9_-]+\.)+svc(\.cluster\.local\.?)?")
 
 log = logging.getLogger("model_registry")
@@ -73,7 +72,7 @@ def registry_base_url(address: str, port: int) -> str:
     except ValueError:
         raise refusal from None
     is_host = host.startswith("[") or HOST_NAME.fullmatch(host)
-    is_mistyped = re.match(r"https?:/(?!/)|.*\s", text, re.IGNORECASE)
+    is_mistyped = re.match(r"https?:/(?!/)", text, re.IGNORECASE)
     if not is_host or is_mistyped or parts.scheme not in ("", "http", "https") or own_port == 0:
         raise refusal
     if parts.username is not None or parts.query or parts.fragment:
@@ -135,9 +134,7 @@ def trusted_authorities(url: str, ca_path: str, service_ca: str) -> tuple[str, .
             bundles.append(path)
         except OSError as error:
             if path == ca_path:
-                raise ValueError(
-                    f"registry_ca_path={path!r} is no CA bundle that this pod can read ({error}). Nothing was sent."
-                ) from None
+                raise ValueError(f"registry_ca_path={path!r} is no CA bundle ({error}). Nothing was sent.") from None
     return tuple(bundles)
 
 

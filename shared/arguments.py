@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .address import registry_base_url
-from .artifacts import holds_placeholder
-from .properties import LONGEST_NAME, LONGEST_TEXT, stored_text
-from .provenance import Run
+from .properties import LONGEST_NAME, LONGEST_TEXT, holds_placeholder, stored_text
+from .provenance import RUN_PROPERTIES, Run
 from .redaction import redact
 from .registration import ModelCard, semantic_version
 
@@ -45,7 +44,7 @@ def checked(arguments: Mapping[str, Any]) -> Request:
         cleaned(given["model_format_version"]),
     )
     port, policy, address = given["registry_port"], given["on_existing_version"], str(given["registry_address"]).strip()
-    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+    if type(port) is not int or not 1 <= port <= 65535:
         raise refusal(f"registry_port={port!r} is no port: it is a number from 1 to 65535.")
     if policy not in POLICIES:
         raise refusal(f"on_existing_version={policy!r} is unknown: it is one of {', '.join(POLICIES)}.")
@@ -54,7 +53,6 @@ def checked(arguments: Mapping[str, Any]) -> Request:
             f"model_version={card.version_name!r} cannot be incremented: on_existing_version=increment needs a "
             "semantic version such as 1.0.0."
         )
-    facts = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "namespace")
     return Request(
         card,
         model_uri=str(given["model_uri"]).strip(),
@@ -63,7 +61,7 @@ def checked(arguments: Mapping[str, Any]) -> Request:
         registry_url=registry_base_url(address, port) if address else "",
         ca_path=given["registry_ca_path"],
         policy=policy,
-        run=Run(*(str(given[f"source_{fact}"]).strip() for fact in facts)),
+        run=Run(*(str(given[f"source_{fact}"]).strip() for fact in (*RUN_PROPERTIES[:3], "namespace"))),
         custom=checked_custom(given["custom_properties"] or {}),
     )
 
@@ -84,7 +82,7 @@ def checked_name(parameter: str, value: object, limit: int) -> str:
     if not name:
         raise refusal(f"{parameter} is empty: give the model a name and a version.")
     if len(name) > limit:
-        raise refusal(f"{parameter}={name[:40] + '…'!r} has {len(name)} characters, the registry keeps {limit}.")
+        raise refusal(f"{parameter}={name[:40]!r}… has {len(name)} characters, the registry keeps {limit}.")
     if any(unicodedata.category(character) in CONTROL_CATEGORIES for character in name):
         raise refusal(f"{parameter}={name!r} holds control characters.")
     return name

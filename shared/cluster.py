@@ -16,7 +16,6 @@ log = logging.getLogger("model_registry")
 
 
 SECONDS = 10.0
-RUN_ID, WORKFLOW = "pipeline/runid", "workflows.argoproj.io/workflow"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,11 @@ def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
                 asked = f"/api/v1/namespaces/{run.namespace}/pods/{name}"
                 pod = read(asked, account)
                 labels = pod["metadata"].get("labels", {})
-                run = replace(run, id=labels.get(RUN_ID, ""), resource_name=labels.get(WORKFLOW, ""))
+                run = replace(
+                    run,
+                    id=labels.get("pipeline/runid", ""),
+                    resource_name=labels.get("workflows.argoproj.io/workflow", ""),
+                )
                 mounts = pod_mounts(pod)
             if run.resource_name and not given.name:
                 asked = f"/apis/argoproj.io/v1alpha1/namespaces/{run.namespace}/workflows/{run.resource_name}"

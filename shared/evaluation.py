@@ -1,15 +1,12 @@
-"""What is recorded of an evaluation, best first; what a tool's file means, lm_eval.py and eval_hub.py know."""
+"""What lm-eval's and Eval Hub's results and metrics say, and which score is best; it knows no server."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import eval_hub, lm_eval
-from .artifacts import Artifact
-from .autogluon import with_test_metrics
-from .json_outline import Members, read_outline
-from .lm_eval import Score
-from .location import store_location
+from .json_outline import Members, dict_at, number_of, read_outline
+from .location import Artifact, store_location, with_test_metrics
 from .properties import Entry, Properties, log, metric_entries, named_properties, property_name, property_value, remark
 from .redaction import redact
 
@@ -27,38 +24,46 @@ NO_SHARES = "HasAns_f1|NoAns_f1|best_f1|bertscore_f1|bleu_acc|rouge[12L]_acc"
 LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
 
 WANTED = ("results", "groups", "group_subtasks", "higher_is_better", "n-shot", "n-samples", "config")
+# What stands beside the scores; `bypass` (999) is a predict-only run's.
+NO_SCORES = ("name", "alias", "sample_len", "sample_count", "samples", "bypass", "bypass_stderr")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score: `exact_match` of `gsm8k`, under the key `gsm8k_exact_match,strict-match`."""
+
+    key: str
+    task: str
+    metric: str
+    value: float
 
 
 def recorded(metrics: Artifact, results: Artifact, model: Artifact) -> Properties:
-    """Record what the evaluation's two artifacts say, and AutoGluon's model of itself."""
+    """Record what the evaluation's artifacts say, and AutoGluon's model of itself."""
     members = read_results(results.path) if results != Artifact() else {}
     said = evaluation_properties(metrics.metadata, members, store_location(results.uri, results.metadata))
     return with_test_metrics(said, model.metadata)
 
 
 def read_results(path: str) -> Members:
-    """Read lm-eval's or Eval Hub's results, a file or a folder with one, but never its `samples`, however large.
-
-    Returns:
-        Its members, None for what is not read; {} for no file, a broken one or another tool's, which is logged.
-    """
+    """Read lm-eval's or Eval Hub's results, a file or a folder with one, but never its `samples`, however large."""
     try:
         with open(results_file(path), "rb") as file:
             results = read_outline(file, WANTED)
         # lighteval's `results` are of its own kind.
-        if "config_general" in results or not (eval_hub.is_job(results) or lm_eval.tables(results)):
+        if "config_general" in results or not (is_hub_job(results) or tables(results)):
             raise ValueError(f"expected lm-eval's or Eval Hub's `results`, found: {', '.join(results)[:300]}")
     except (OSError, ValueError) as error:
         why = redact(str(error))
         log.warning("The evaluation results could not be read (%s): only their location is recorded.", why)
         return {}
-    if not any((eval_hub.entries(results), *lm_eval.scores(results))):
+    if not any((hub_entries(results), *lm_scores(results))):
         log.info("The evaluation results hold no score.")
     return results
 
 
 def results_file(path: str) -> str:
-    """Find the file: the path, or the one JSON file in a folder; links, pipes and devices there are none."""
+    """Find the file, or the one JSON file in a folder."""
     if not path:
         raise ValueError("the artifact has no path")
     if Path(path).is_file():
@@ -70,9 +75,9 @@ def results_file(path: str) -> str:
 
 
 def evaluation_properties(metadata: Members, results: Members, results_uri: str) -> Properties:
-    """Record metrics and results as `eval_<key>`: the best score first, and one that both sources hold once."""
-    job, results = (results, {}) if eval_hub.is_job(results) else ({}, results)
-    benchmarks, (scores, without_number) = eval_hub.entries(job), lm_eval.scores(results)
+    """Record metrics and results: the best score first, one that both hold once."""
+    job, results = (results, {}) if is_hub_job(results) else ({}, results)
+    benchmarks, (scores, without_number) = hub_entries(job), lm_scores(results)
     remark("Evaluation scores without a number, left out", (property_name("eval", key) for key in without_number))
     logged = metric_entries(metadata)
     best = best_score(scores or logged_scores(benchmarks or logged), results)
@@ -81,25 +86,25 @@ def evaluation_properties(metadata: Members, results: Members, results_uri: str)
         name = property_name("eval", redact(best.key))
         about = [("best_metric", name), ("best_score", best.value), (name.removeprefix("eval_"), best.value)]
 
-    in_file = {comparable(*entry) for entry in lm_eval.logged_entries(results) + benchmarks}
+    in_file = {comparable(*entry) for entry in logged_entries(results) + benchmarks}
     own = [entry for entry in logged if comparable(*entry) not in in_file]
     said = {property_name("eval", key) for key, _ in own}
     about += [("results_uri", results_uri)] if results_uri else []
-    about += [(key, value) for key, value in lm_eval.facts(results) if value and property_name("eval", key) not in said]
-    subtasks = lm_eval.subtask_names(results)
+    about += [(key, value) for key, value in facts(results) if value and property_name("eval", key) not in said]
+    subtasks = subtask_names(results)
     scores.sort(key=lambda score: (score.metric.endswith("_stderr"), score.task in subtasks))
     measured = [(score.key, score.value) for score in scores] + benchmarks
-    return named_properties("eval", about + own + measured + lm_eval.counts(results))
+    return named_properties("eval", about + own + measured + counts(results))
 
 
 def comparable(key: str, value: Any) -> tuple[str, float | str]:
-    """Write an entry as both sources can: KFP's metadata store keeps six decimals."""
+    """Write an entry as both sources can: KFP's store keeps six decimals."""
     stored = property_value(key, value)
     return property_name("eval", key), round(stored, 6) if isinstance(stored, float) else stored
 
 
 def logged_scores(entries: list[Entry]) -> list[Score]:
-    """Read top-level scores from an evaluation step's metrics."""
+    """Read top-level scores from metrics."""
     return [
         Score(key, match[1] or "", match[2], number)
         for key, value in entries
@@ -108,9 +113,107 @@ def logged_scores(entries: list[Entry]) -> list[Score]:
 
 
 def best_score(scores: list[Score], results: Members) -> Score | None:
-    """Pick the highest share of right answers among top-level tasks and groups."""
+    """Pick the highest share of top-level tasks and groups."""
     shares = [score for score in scores if score.metric in SHARES or PASS_AT_K.fullmatch(score.metric)]
-    left_out = lm_eval.subtask_names(results) | {score.task for score in shares if score.value > 1}  # percentages
+    left_out = subtask_names(results) | {score.task for score in shares if score.value > 1}  # percentages
     candidates = [score for score in shares if score.task not in left_out and score.value >= 0]
-    good = [score for score in candidates if lm_eval.higher_is_better(score.task, score.metric, results)]
+    good = [score for score in candidates if higher_is_better(score.task, score.metric, results)]
     return max(good, key=lambda score: score.value, default=None)
+
+
+def tables(results: Members) -> dict[str, Members]:
+    """Return what stands under each task."""
+    found = dict_at(results, "groups") | dict_at(results, "results")
+    return {task: dict_at(found, task) for task in found}
+
+
+def lm_scores(results: Members) -> tuple[list[Score], list[str]]:
+    """List all scores, and the keys of those without a number ("N/A")."""
+    found, without_number = [], []
+    for task, table in tables(results).items():
+        for name, value in table.items():
+            key, metric, number = f"{task}_{name}", name.split(",")[0], number_of(value)
+            if metric in NO_SCORES or not name.strip():  # a group without a score holds `" ": " "` up to 0.4.8
+                continue
+            if number is not None:
+                found.append(Score(key, task, metric, number))
+            elif not isinstance(value, dict | list):
+                without_number.append(key)
+    return found, without_number
+
+
+def logged_entries(results: Members) -> list[Entry]:
+    """List what metrics may repeat, by task and by alias."""
+    return [
+        (f"{shown_as}_{name}", value)
+        for task, table in tables(results).items()
+        for name, value in table.items()
+        for shown_as in (task, "holdout" if task == "custom_holdout_eval" else table.get("alias"))
+    ]
+
+
+def members(group: str, results: Members) -> list[str]:
+    """List a group's own subtasks."""
+    names = dict_at(results, "group_subtasks").get(group)
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def subtask_names(results: Members) -> set[str]:
+    """Name the tasks that are part of a group's score."""
+    if "group_subtasks" not in results:  # old files show it by a dash
+        return {task for task, table in tables(results).items() if str(table.get("alias")).lstrip().startswith("- ")}
+    return {name for score in lm_scores(results)[0] for name in members(score.task, results)}
+
+
+def higher_is_better(task: str, metric: str, results: Members) -> bool:
+    """Say whether high is good, for a group as for its subtasks."""
+    declared = dict_at(results, "higher_is_better")
+    asked = [task]
+    for name in asked:  # it grows on the way
+        if metric not in dict_at(declared, name):
+            asked += [subtask for subtask in members(name, results) if subtask not in asked]
+    return all(dict_at(declared, name).get(metric, True) is True for name in asked)
+
+
+def facts(results: Members) -> list[Entry]:
+    """Say which harness evaluated, and its limit."""
+    return [
+        ("harness_version", results.get("lm_eval_version") or results.get("lmms_eval_version")),
+        ("harness_git_hash", results.get("git_hash")),
+        ("limit", number_of(dict_at(results, "config").get("limit"))),
+    ]
+
+
+def counts(results: Members) -> list[Entry]:
+    """List few-shot examples, once if all agree, and samples of tasks that were cut or are in no group."""
+    found = {f"{task}_num_fewshot": number_of(count) for task, count in dict_at(results, "n-shot").items()}
+    found = found or {"": number_of(dict_at(results, "config").get("num_fewshot"))}  # lm-eval 0.3
+    if len(set(found.values())) == 1:
+        found = {"num_fewshot": found.popitem()[1]}
+    subtasks, samples = subtask_names(results), dict_at(results, "n-samples")
+    for task in samples:
+        available, effective = (number_of(dict_at(samples, task).get(kind)) for kind in ("original", "effective"))
+        if task not in subtasks or available != effective:
+            found[f"{task}_samples"] = effective
+        if available != effective:
+            found[f"{task}_samples_available"] = available
+    return [(key, count) for key, count in found.items() if count is not None]
+
+
+def is_hub_job(results: Members) -> bool:
+    """Tell whether these are Eval Hub's."""
+    return "state" in results or isinstance(dict_at(results, "results").get("benchmarks"), list)
+
+
+def hub_entries(job: Members) -> list[Entry]:
+    """List what Eval Hub measured and what passed, as numbers."""
+    results = dict_at(job, "results")
+    verdict, benchmarks = dict_at(results, "test"), results.get("benchmarks")
+    found = [("overall_score", verdict.get("score")), *((part, verdict.get(part)) for part in ("threshold", "pass"))]
+    for benchmark in benchmarks if isinstance(benchmarks, list) else []:
+        if isinstance(benchmark, dict):
+            name = f"{benchmark.get('provider_id', 'unknown')}/{benchmark.get('id', 'unknown')}"
+            verdict = dict_at(benchmark, "test")
+            found += [(f"{name}/{metric}", value) for metric, value in dict_at(benchmark, "metrics").items()]
+            found += [(f"{name}/{part}", verdict.get(part)) for part in ("primary_score", "threshold", "pass")]
+    return [(key, number) for key, value in found if (number := number_of(value)) is not None]

@@ -1,25 +1,30 @@
-"""Where the model is, as a URI for KServe and the registry's UI; others say what is mounted and exists."""
+"""Where KFP's artifacts and the model are, as URIs for KServe and the UI; others say what is mounted and exists."""
 
 import json
-import logging
 import os.path
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from .artifacts import Artifact
-from .autogluon import best_model
+from .properties import Properties, holds_placeholder, log, metric_entries, named_properties, unwrapped
 from .redaction import redact, without_credentials
 
 Exists = Callable[[str], bool]
-
-log = logging.getLogger("model_registry")
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # KServe's downloader ends a key at `?` and `#` and drops leading slashes, tabs and line ends (measured).
 UNSERVED_KEY = re.compile(r"^/|[?#\t\r\n]")
 LONGEST_URI = 2600  # bytes; PostgreSQL takes no more (measured)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An input artifact and its copy's path here; empty if not connected."""
+
+    uri: str = ""
+    path: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,24 @@ class Mount:
     lasting: bool
 
 
+@dataclass(frozen=True)
+class BestModel:
+    """The model to deploy: its folder in the artifact, and its scores; empty where unknown."""
+
+    folder: str
+    metrics: dict[str, Any]
+
+
+def received(artifact: Any) -> Artifact:
+    """Read an input artifact, less the placeholders that KFP never resolves (measured)."""
+    if artifact is None:
+        return Artifact()
+    if not isinstance(artifact.metadata, dict):  # KFP cannot tell the path then either
+        return Artifact(artifact.uri or "")
+    metadata = {key: value for key, value in artifact.metadata.items() if not holds_placeholder(value)}
+    return Artifact(artifact.uri or "", artifact.path or "", metadata)
+
+
 def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
     """Tell whether the mounts will be asked for."""
     if given := model_uri.strip():
@@ -42,11 +65,7 @@ def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
 def locate_model(
     model_uri: str, artifact: Artifact, workspace: str, mounts: Sequence[Mount] | None, exists: Exists
 ) -> str:
-    """Find the URI to register: the caller's, the artifact's, or that of the claim that holds the model.
-
-    Raises:
-        ValueError: There is no model, nobody else finds it, or its URI is too long.
-    """
+    """Find the URI to register: the caller's, the artifact's, or that of the claim that holds the model."""
     given = model_uri.strip()
     if URI.match(given):
         location = store_location(given, {})
@@ -68,7 +87,7 @@ def locate_model(
 def store_location(uri: str, metadata: dict[str, Any]) -> str:
     """Write where a model or results are stored, without credentials.
 
-    `s3://bucket/key?endpoint=…&defaultRegion=…`, the key verbatim, serves both KServe and the UI.
+    `s3://bucket/key?endpoint=…&defaultRegion=…`, the key verbatim, serves KServe and the UI.
     """
     location = without_credentials(uri)
     if location != uri:
@@ -86,8 +105,7 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
     if query := s3_query(metadata):
         return f"{location}?{query}"
     log.info(
-        "The object store's endpoint is unknown, so %s is registered alone: the UI shows no location, and KServe "
-        "needs to know it. For a model, "
+        "The object store's endpoint is unknown, so the UI shows no location for %s. For a model, "
         "pass model_uri=s3://<bucket>/<key>?endpoint=<scheme://host:port>&defaultRegion=<region>.",
         location,
     )
@@ -108,17 +126,15 @@ def artifact_location(artifact: Artifact, workspace: str, mounts: Sequence[Mount
         path = os.path.join(workspace, "final_model")
         if not (workspace and exists(path)):
             raise ValueError(
-                "There is no model to register: no model_uri, no input_model that says where it is, and no final_model "
-                f"in pvc_mount_path {workspace!r}. Nothing was registered; pass one of them."
+                "There is no model to register: no model_uri, no input_model with a location, no final_model in "
+                f"pvc_mount_path {workspace!r}. Nothing was registered."
             )
     best = best_model(artifact.metadata)
     if best and best.folder:
         outer, mark, query = path.partition("?")
         path = f"{outer.rstrip('/')}/{best.folder}{mark}{query}"
     elif best:
-        log.warning(
-            "AutoGluon's best model %r has no folder in the artifact, which is registered as a whole.", best.name
-        )
+        log.warning("AutoGluon's best model has no folder in its artifact.")
     return store_location(path, artifact.metadata) if URI.match(path) else path_location(path, mounts)
 
 
@@ -127,7 +143,7 @@ def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
     path = os.path.abspath(path)
     if mounts is None:
         return f"file://{path}"
-    # The longest mount decides, whatever its volume: an emptyDir inside a claim's mount is not in the claim.
+    # The longest one decides: an emptyDir inside a claim's mount is not in the claim.
     around = [mount for mount in mounts if f"{path}/".startswith(f"{mount.path.rstrip('/')}/")]
     mount = max(around, key=lambda mount: len(mount.path), default=None)
     if not mount or not mount.claim:
@@ -138,7 +154,7 @@ def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
     parts = (mount.claim, mount.sub_path.strip("/"), os.path.relpath(path, mount.path))
     location = "pvc://" + "/".join(part for part in parts if part not in ("", "."))
     if not mount.lasting:
-        log.warning("%s will not outlive the run, as the claim goes with it: to keep it, store it elsewhere.", location)
+        log.warning("%s will not outlive the run: the claim goes with it.", location)
     return location
 
 
@@ -154,7 +170,7 @@ def s3_query(metadata: dict[str, Any]) -> str:
     if not endpoint:
         return ""
     if "://" not in endpoint:
-        # The spellings of Go's strconv.ParseBool, which reads this value in KFP.
+        # As Go's strconv.ParseBool reads it in KFP.
         endpoint = f"{'http' if plain.lower() in ('1', 't', 'true') else 'https'}://{endpoint}"
     endpoint = without_credentials(endpoint.rstrip("/"))
     if region and endpoint == "https://s3.amazonaws.com":  # AWS needs its regional endpoint
@@ -165,3 +181,38 @@ def s3_query(metadata: dict[str, Any]) -> str:
 def is_unwritten(artifact: Artifact, exists: Exists) -> bool:
     """Tell whether KFP copied nothing, as no step wrote it (measured)."""
     return bool(artifact.path) and not exists(artifact.path) and not artifact.uri.startswith("oci://")
+
+
+def best_model(metadata: dict[str, Any]) -> BestModel | None:
+    """Read a model artifact's metadata; None if not AutoGluon's."""
+    context = members(metadata.get("context"))
+    models = unwrapped(context.get("models"))
+    if models is None and "location" not in context:
+        return None
+    # The first components wrote one model an artifact.
+    models = [members(model) for model in models] if isinstance(models, list) else [context]
+    wanted = context.get("best_model_name")
+    fitting = [model for model in models if wanted in (None, model.get("name"))]
+    best = fitting[0] if len(fitting) == 1 else {}
+    folder = inner_folder(members(best.get("location")).get("predictor"))
+    return BestModel(folder, members(members(best.get("metrics")).get("test_data")))
+
+
+def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Properties:
+    """Add the test metrics that the evaluation lacks."""
+    best = best_model(metadata)
+    scores = named_properties("eval", metric_entries(best.metrics)) if best else {}
+    given = {name.lower() for name in evaluation}
+    return evaluation | {name: score for name, score in scores.items() if name.lower() not in given}
+
+
+def inner_folder(folder: Any) -> str:
+    """Return a folder if it is inside the artifact; once its file was named."""
+    path = os.path.normpath(folder).removesuffix("/predictor.pkl") if isinstance(folder, str) else ""
+    return "" if path.split("/")[0] in ("", ".", "..") else path
+
+
+def members(value: Any) -> dict[str, Any]:
+    """Return a dict, out of KFP's wrapper."""
+    value = unwrapped(value)
+    return value if isinstance(value, dict) else {}

@@ -43,6 +43,11 @@ def property_name(prefix: str, key: str) -> str:
     return name
 
 
+def holds_placeholder(value: Any) -> bool:
+    """Tell whether a text holds a KFP placeholder."""
+    return isinstance(value, str) and "{" + "{$" in value
+
+
 def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
     """List what a Metrics artifact holds, nested dicts with dotted keys."""
     pending = [(str(key), value) for key, value in reversed(metadata.items()) if key not in KFP_KEYS]
@@ -148,7 +153,7 @@ def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
             if free != name or len(f"{prefix}_{key}") > LONGEST_NAME or name == f"{prefix}_unnamed":
                 renamed.append(f"{key} is {free}")
     remark(f"Empty {prefix} values, left out", empty)
-    remark(f"Changed {prefix} names (too long, without a letter, or taken)", renamed)
+    remark(f"Renamed {prefix} values", renamed)
     return properties
 
 
@@ -168,7 +173,6 @@ def joined_properties(run: Properties, custom: Properties, evaluation: Propertie
     foremost = dict(list(evaluation.items())[: MOST_PROPERTIES // 2])
     given = {name.lower() for name in custom}
     derived = run | foremost | training | evaluation
-    remark("Derived values replaced by custom_properties", (name for name in derived if name.lower() in given))
     kept = {name: value for name, value in derived.items() if name.lower() not in given}
     joined = {name: value for name, value in kept.items() if name in run} | custom | kept
     remark(f"Properties beyond the first {MOST_PROPERTIES:,}, left out", list(joined)[MOST_PROPERTIES:])

@@ -3,8 +3,7 @@
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from .artifacts import holds_placeholder
-from .properties import Properties, property_value, remark, stored_text
+from .properties import Properties, holds_placeholder, property_value, remark, stored_text
 from .redaction import redact
 
 RUN_PROPERTIES = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "pipeline_namespace")

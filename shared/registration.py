@@ -76,7 +76,7 @@ class Registration:
         }
 
     def with_facts_of(self, version: JSON, artifact: JSON) -> "Registration":
-        """Keep what our own version knows of the run, if it names one run."""
+        """Keep what our own version knows of the run."""
         known = text_property(version, "pipeline_run_id")
         if not known or self.run_id not in ("", known) or artifact.get("modelSourceId", known) != known:
             return self
@@ -114,7 +114,7 @@ def merged_properties(present: JSON, properties: Properties) -> JSON:
 def without_retyped(present: JSON, properties: JSON) -> JSON:
     """Leave out the properties whose type changes, as from "N/A" to 0.7.
 
-    Servers before 0.3.9 keep the old value, unless it was gone in between (their source, internal/db/service).
+    Servers before 0.3.9 keep such a value unless it was gone in between (their source, internal/db/service).
     """
     types = {name: value.get("metadataType") for name, value in present.items() if isinstance(value, dict)}
     return {name: value for name, value in properties.items() if types.get(name) in (None, value.get("metadataType"))}

@@ -12,7 +12,6 @@ from .session import TRANSIENT, Reply, Session, is_same_500, settles
 
 PAGE_SIZE = 500
 MODELS = "/registered_models"
-ENVOY_DENIAL = "RBAC: access denied"  # of an Istio sidecar
 
 log = logging.getLogger("model_registry")
 
@@ -43,15 +42,14 @@ class Registry:
             query = given(filterQuery=filter_query, pageSize=str(PAGE_SIZE), nextPageToken=token)
             tries = self.session.ask("GET", path, [*query.items()])
             page = tries[-1].document if tries[-1].is_yes else None
-            items = page.get("items") or [] if isinstance(page, dict) else None
-            if not isinstance(items, list) or not all(map(is_entity, items)):
+            if not isinstance(page, dict) or not isinstance(items := page.get("items") or [], list):
+                raise self.failure(tries, f"reading {path}")
+            last, token = token, page.get("nextPageToken") or ""
+            if not all(map(is_entity, items)) or token == last != "":
                 raise self.failure(tries, f"reading {path}")
             entities += items
-            last, token = token, page.get("nextPageToken") or ""
             if not token:
                 return entities
-            if token == last:
-                raise self.failure(tries, f"reading {path}")
 
     def read(self, path: str) -> JSON:
         """Read an entity."""
@@ -65,7 +63,7 @@ class Registry:
         return next((entity for entity in self.listed(path, name_filter(name)) if entity.get("name") == name), None)
 
     def create(self, path: str, body: JSON, read_back: Callable[[], JSON | None], what: str) -> tuple[JSON, bool]:
-        """Create an entity, and tell whether this call did; no plain yes is read back before the next try."""
+        """Create an entity once, and tell whether this call did: what is no plain yes is read back."""
         tries: list[Reply] = []
         while True:
             tries.append(self.session.send("POST", path, [], body))
@@ -91,7 +89,7 @@ class Registry:
         if all(present.get(field) == value or not (value or present.get(field)) for field, value in fields.items()):
             return False
         # A PATCH without properties fails on structs, and one without a state turns ARCHIVED into LIVE (measured).
-        shown = fields.get("customProperties", present.get("customProperties") or {})
+        shown = (present | fields).get("customProperties") or {}
         body = fields | given(state=present.get("state"), customProperties=writable_properties(shown))
         self.unsure = f"the update of {what}"
         tries = self.session.ask("PATCH", path, [], body)
@@ -103,10 +101,10 @@ class Registry:
         return True
 
     def warn_of_dropped(self, sent: JSON, reply: Reply) -> None:
-        """Name the properties that an answer lacks: which names are one, the database decides."""
+        """Name the properties that an answer lacks: the database decides which names are one."""
         kept = (reply.document.get("customProperties") or {}) if isinstance(reply.document, dict) else sent
         if dropped := [name for name in sent.get("customProperties", ()) if name not in kept]:
-            text = "The registry did not keep the properties %s: its database takes their names for those of others."
+            text = "The registry did not keep %s: its database takes their names for those of other properties."
             log.warning(text, ", ".join(map(repr, dropped[:10])))
 
     def name_taken(self, path: str, name: str, what: str) -> Exception:
@@ -117,7 +115,7 @@ class Registry:
         return RuntimeError(
             redact(
                 f"The registry at {self.session.server} refuses {what}: its database takes {others} and {name!r} for "
-                f"one name. {self.standing()} Next: {step}, or a name that differs in more than case and accents."
+                f"one name. {self.standing()} Next: {step}, or another name."
             )
         )
 
@@ -131,29 +129,29 @@ class Registry:
 
     def standing(self) -> str:
         """Say what is registered by now."""
-        held = f"Registered so far: {', '.join(self.held)}" if self.held else "Nothing was registered"
+        held = f"Registered so far: {', '.join(dict.fromkeys(self.held))}" if self.held else "Nothing was registered"
         if self.unsure:
             return f"{held}; whether {self.unsure} was done is not known, since the answer was lost."
         return f"{held}; the rest is not." if self.held else f"{held}."
 
     def failure(self, tries: list[Reply], doing: str) -> Exception:
         """Make the error for what a request came to."""
-        kind, what, step = explained(tries, doing, self.session.server)
+        kind, what, step = explained(tries, doing, self.session)
         return kind(redact(f"The registry at {self.session.server} {what}. {self.standing()} Next: {step}"))
 
 
 def is_entity(document: object) -> bool:
     """Tell whether JSON can be an entity."""
-    if not isinstance(document, dict) or not isinstance(document.get("customProperties") or {}, dict):
+    if not isinstance(document, dict) or not document.get("id"):
         return False
-    return isinstance(document.get("id"), str) and document["id"] != ""
+    return isinstance(document.get("customProperties") or {}, dict)
 
 
 def name_filter(name: str) -> str:
     r"""Write the filter that finds a name, and perhaps look-alikes (`?name=` is an SQL LIKE, measured).
 
-    The server strips quotes from a literal's ends, and for versions makes `=` a LIKE, where `\` never matches itself
-    (its source, internal/db/filter): there `_` is any character.
+    The server strips quotes from a literal's ends and makes a version's `=` a LIKE, where `\` never matches itself (its
+    source, internal/db/filter): there `_` is any character.
     """
     if re.search(r"^['\"]|\\|['\"]$", name):
         pattern = re.sub(r"[\\'\"]", "_", name)
@@ -162,11 +160,11 @@ def name_filter(name: str) -> str:
     return f"name = '{literal}'"
 
 
-def explained(tries: Sequence[Reply], doing: str, server: Server) -> tuple[type[Exception], str, str]:
+def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[type[Exception], str, str]:
     """Explain what tries came to: which error it is, what the registry does, what to do next."""
     reply, message = tries[-1], server_message(tries[-1])
     if reply.is_distrust:
-        authorities = ", ".join(["the system's", *server.authorities])
+        authorities = ", ".join(["the system's", *session.server.authorities])
         return (
             ConnectionError,
             f"cannot be trusted: {message}. CAs used: {authorities}",
@@ -181,7 +179,7 @@ def explained(tries: Sequence[Reply], doing: str, server: Server) -> tuple[type[
             "completes what is missing and doubles nothing.",
         )
     if reply.status in (401, 403):
-        return PermissionError, *refused(reply, f"(status {reply.status} when {doing}: {message}); {sender(server)}")
+        return PermissionError, *refused(reply, f"(status {reply.status} when {doing}: {message}); {sender(session)}")
     if reply.is_unknown_path:
         return (
             ConnectionError,
@@ -206,10 +204,10 @@ def explained(tries: Sequence[Reply], doing: str, server: Server) -> tuple[type[
 
 def refused(reply: Reply, details: str) -> tuple[str, str]:
     """Explain who refuses: the registry, or the mesh in front of it."""
-    if ENVOY_DENIAL in reply.text:
+    if "RBAC: access denied" in reply.text:  # as an Istio sidecar says
         return (
             f"is behind a service mesh that denies access {details}",
-            "let an AuthorizationPolicy allow this pod's account, which the pod's sidecar proves; no role binding helps.",
+            "let an AuthorizationPolicy allow this pod's account, which its sidecar proves; no role binding helps.",
         )
     if reply.status == 403:
         step = "give this pod's account access to this registry (a role binding in the registry's namespace)."
@@ -218,11 +216,11 @@ def refused(reply: Reply, details: str) -> tuple[str, str]:
     return f"wants to know who asks {details}", step
 
 
-def sender(server: Server) -> str:
+def sender(session: Session) -> str:
     """Say whose tokens were sent, or why none was."""
-    if not server.tokens:
-        return f"no token was sent ({server.tokenless})"
-    return f"sent: {', then '.join(map(str, server.tokens))}"
+    if not session.sent:
+        return f"no token was sent ({session.server.tokenless})"
+    return f"sent: {', then '.join(map(str, session.sent))}"
 
 
 def server_message(reply: Reply) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Iterator
 
@@ -47,11 +46,9 @@ def registration_text(registration: Registration) -> str:
         "author": card.author,
         "description": card.description,
         "run": " / ".join(filter(None, (run.namespace, run.name or run.pipeline_name, run.id))) or "unknown",
-        "properties": str(len(registration.properties)),
     }
-    width = max(map(len, registration.properties), default=0)
-    lines = ["Registration", *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
-    lines += [f"    {name:<{width}}  {value!r}" for name, value in sorted(registration.properties.items())]
+    lines = ["Registration", *(f"  {name}: {value}" for name, value in facts.items() if value)]
+    lines += [f"    {name} = {value!r}" for name, value in sorted(registration.properties.items())]
     return redact("\n".join(lines))
 
 
@@ -64,19 +61,19 @@ def outcome_text(server: Server, what: str, claim: Claim) -> str:
     )
     if what == "skipped":
         return (
-            f"NOTHING WAS REGISTERED: {name} exists at {server} ({ids}), is not this run's, and was left as it is "
+            f"NOTHING WAS REGISTERED: {name} at {server} ({ids}) is another's and was left as it is "
             "(on_existing_version=skip)."
         )
     return f"{what.capitalize()} {name} at {server} ({ids})."
 
 
-def append_log_line(path: str, claim: Claim) -> None:
-    """Append the shared log's line in one write: many steps do."""
+def append_log_line(path: str, what: str, claim: Claim) -> None:
+    """Append the shared log's line in one write, as many steps do; nothing if there is no log or no news."""
+    if not path or what == "skipped":
+        return
     line = f"Model Registry: {claim.model['name']} v{claim.version['name']} (ID: {claim.model['id']})\n"
     try:
-        # No link put there meanwhile may lead astray, no pipe without a reader block.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        with open(os.open(path, flags, 0o666), "wb", buffering=0) as file:
+        with open(path, "ab", buffering=0) as file:
             file.write(line.encode())
     except OSError as error:
         log.warning("The shared log %s was not written (%s); the registration is not affected.", path, error.strerror)

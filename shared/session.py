@@ -1,7 +1,6 @@
 """One connection: a request, a reply, a try again (the network edge); it knows no models."""
 
 import asyncio
-import email.utils
 import json
 import logging
 import random
@@ -11,25 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .address import Server
+from .address import Server, Token
 
 # Servers up to mid-2026 serve v1alpha3 only, newer ones both until April 2027.
 API_VERSIONS = ("v1", "v1alpha3")
-CONNECT_SECONDS, ANSWER_SECONDS = 5, 30
+CONNECT_SECONDS, ANSWER_SECONDS, TOTAL_SECONDS = 5, 30, 35
 MOST_LOST_SECONDS = 60.0  # of one registration, by tries in vain and waits
 TRANSIENT = (429, 500, 502, 503, 504)
 SAME_500S = 3
 # What a 500 says while the server's database restarts.
 DATABASE_IS_AWAY = re.compile(r"connect|dial |starting up|shut", re.IGNORECASE)
 
-Query = list[tuple[str, str]]
-
 log = logging.getLogger("model_registry")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a request; status 0 says that there was no answer, the text why."""
+    """What came of a request: status 0 without an answer, then the text says why."""
 
     status: int
     text: str
@@ -44,15 +41,15 @@ class Reply:
 
     @property
     def is_unknown_path(self) -> bool:
-        """Whether the server serves no such path; that it lacks an entity it says in JSON."""
+        """Whether there is no such path; an entity that it lacks the server says in JSON."""
         return self.status == 404 and self.document is None
 
 
 def settles(tries: Sequence[Reply], path: str) -> bool:
     """Tell whether the last answer is final.
 
-    While its database restarts, the server has a 404 for an ID that it has just given (measured), and blames a list's
-    filter with a 400 (its source, dbutil/errors.go).
+    While its database restarts, the server has a 404 for an ID that it has just given (measured), and a 400 for a
+    list's filter (its source, dbutil/errors.go).
     """
     reply = tries[-1]
     if reply.status == 0:
@@ -71,40 +68,10 @@ def is_same_500(tries: Sequence[Reply]) -> bool:
     return same and not DATABASE_IS_AWAY.search(last[0].text)
 
 
-def retry_pause(attempt: int, retry_after: str, now: float, jitter: float) -> float:
-    """Say how many seconds to wait: half a second to 16, no less than `Retry-After` (RFC 9110).
-
-    The jitter, 0 to 1, is for 64 steps that fail together.
-    """
-    pause = min(0.5 * 2**attempt, 16.0) * (0.75 + jitter / 2)
-    try:
-        date = None if retry_after.strip().isdigit() else email.utils.parsedate_to_datetime(retry_after)
-        asked = date.timestamp() - now if date else float(retry_after)
-    except (ValueError, OverflowError):
-        asked = 0.0
-    return max(pause, asked)
-
-
-class Transport:
-    """Sends for the generated client, without 300 s and redirects, which make a POST a GET."""
-
-    def __init__(self, pool: Any, patience: Any) -> None:
-        self.pool = pool
-        self.patience = patience
-
-    async def request(self, method: str, url: str, headers: Any, body: Any, **unused: Any) -> Any:
-        """Make one request."""
-        from mr_openapi.rest import RESTResponse
-        from yarl import URL
-
-        # As it is: for a decoded `;` Go's server would drop the whole parameter.
-        target = URL(url, encoded=True)
-        options = {"headers": headers, "timeout": self.patience, "allow_redirects": False}
-        return RESTResponse(await self.pool.request(method, target, json=body, **options))
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self.pool.close()
+def retry_pause(attempt: int, retry_after: str, jitter: float) -> float:
+    """Say how many seconds to wait; the jitter, 0 to 1, is for 64 steps that fail together."""
+    asked = float(retry_after) if retry_after.strip().isdecimal() else 0.0
+    return max(min(0.5 * 2**attempt, 16.0) * (0.75 + jitter / 2), asked)
 
 
 class Session:
@@ -112,27 +79,27 @@ class Session:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.tokens = iter(server.tokens)
+        self.sent: list[Token] = []
         self.apis = list(API_VERSIONS)
         self.lost_seconds = 0.0
         self.runner = asyncio.Runner()  # the client is async, a registration is one step after the other
-        self.client = self.runner.run(self._connected())
+        self.client, self.pool = self.runner.run(self._connected())
         self._takes_next_token()
 
     def close(self) -> None:
         """Close the connection."""
-        self.runner.run(self.client.close())
+        self.runner.run(self.pool.close())
         self.runner.close()
 
-    def ask(self, method: str, path: str, query: Query, body: Any = None) -> list[Reply]:
-        """Repeat a request until its reply is final or too much time is lost."""
+    def ask(self, method: str, path: str, query: Any, body: Any = None) -> list[Reply]:
+        """Repeat a request until a reply is final or the time is over."""
         tries: list[Reply] = []
         while True:
             tries.append(self.send(method, path, query, body))
             if settles(tries, path) or not self.waits(tries):
                 return tries
 
-    def send(self, method: str, path: str, query: Query, body: Any = None) -> Reply:
+    def send(self, method: str, path: str, query: Any, body: Any = None) -> Reply:
         """Make one request; the first finds out which API version and token fit."""
         began = time.monotonic()
         while True:
@@ -148,9 +115,9 @@ class Session:
         return reply
 
     def waits(self, tries: Sequence[Reply]) -> bool:
-        """Wait for the next try, unless too much time is lost."""
+        """Wait for the next try, unless the time is over."""
         reply = tries[-1]
-        pause = retry_pause(len(tries) - 1, reply.headers.get("Retry-After", ""), time.time(), random.random())
+        pause = retry_pause(len(tries) - 1, reply.headers.get("Retry-After", ""), random.random())
         self.lost_seconds += pause
         if self.lost_seconds > MOST_LOST_SECONDS:
             return False
@@ -161,12 +128,14 @@ class Session:
 
     def _takes_next_token(self) -> bool:
         """Go on to the next token: KFP's may have a wrong audience."""
-        if token := next(self.tokens, None):
-            self.client.set_default_header("Authorization", f"Bearer {token.text}")
-        return bool(token)
+        untried = self.server.tokens[len(self.sent) :]
+        if untried:
+            self.sent.append(untried[0])
+            self.client.set_default_header("Authorization", f"Bearer {untried[0].text}")
+        return bool(untried)
 
-    async def _connected(self) -> Any:
-        """Set up the generated client; TLS always verifies."""
+    async def _connected(self) -> tuple[Any, Any]:
+        """Set up the generated client, and a pool of one connection; TLS always verifies."""
         import aiohttp
         from mr_openapi import ApiClient, Configuration
 
@@ -175,21 +144,23 @@ class Session:
         tls = client.rest_client.ssl_context
         for bundle in self.server.authorities:
             tls.load_verify_locations(bundle)
-        total = CONNECT_SECONDS + ANSWER_SECONDS
-        patience = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
         # No `trust_env`: it would send passwords of ~/.netrc.
         pool = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1, ssl=tls), proxy=self.server.proxy or None)
-        client.rest_client = Transport(pool, patience)
-        return client
+        return client, pool
 
-    async def _exchange(self, method: str, path: str, query: Query, body: Any) -> Reply:
-        """Send a request and read its reply."""
+    async def _exchange(self, method: str, path: str, query: Any, body: Any) -> Reply:
+        """Send what the client serializes, but without its 300 s and redirects, which make a POST a GET."""
         import aiohttp
+        from yarl import URL
 
+        patience = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS, total=TOTAL_SECONDS)
+        _, url, headers, content, _ = self.client.param_serialize(method, path, query_params=query, body=body)
         try:
-            verb, url, headers, content, _ = self.client.param_serialize(method, path, query_params=query, body=body)
-            response = await self.client.call_api(verb, url, headers, content)
-            text = (await response.read()).decode("utf-8", errors="replace")
+            # The URL as it is: for a decoded `;` Go's server would drop the whole parameter.
+            response = await self.pool.request(
+                method, URL(url, encoded=True), json=content, headers=headers, timeout=patience, allow_redirects=False
+            )
+            text = await response.text("utf-8", "replace")
         except aiohttp.ClientConnectorCertificateError as error:
             return Reply(0, getattr(error.certificate_error, "verify_message", "") or str(error), is_distrust=True)
         except aiohttp.ClientSSLError as error:  # no matter of trust
@@ -203,4 +174,4 @@ class Session:
             document = json.loads(text, parse_int=float)  # 26.0 comes as 26 (measured)
         except (ValueError, RecursionError):
             document = None
-        return Reply(response.status, text, document, response.getheaders())
+        return Reply(response.status, text, document, response.headers)

@@ -29,7 +29,7 @@ class Claim:
 
 
 def register(registry: Registry, registration: Registration, policy: str) -> tuple[str, Claim]:
-    """Find or create model, version and artifact; say what was done: "registered", "updated" or "skipped"."""
+    """Find or create model, version and artifact, and say what was done."""
     model = find_or_create_model(registry, registration)
     claim = claimed(registry, model, registration, registration.card.version_name)
     if claim.is_ours:
@@ -56,7 +56,7 @@ def find_or_create_model(registry: Registry, registration: Registration) -> JSON
 
 def claimed(registry: Registry, model: JSON, registration: Registration, name: str) -> Claim:
     """Take a version name: make the version, or complete what an earlier try left."""
-    path = versions_path(model)
+    path = f"{MODELS}/{model['id']}/versions"
     body = registration.version_body(name, model["id"])
     what = f"version {name!r} of {model['name']!r}"
     version, is_new = registry.create(path, body, lambda: registry.find(path, name), what)
@@ -68,13 +68,8 @@ def claimed(registry: Registry, model: JSON, registration: Registration, name: s
     return corrected(registry, claim, registration)
 
 
-def versions_path(model: JSON) -> str:
-    """Where a model's versions are."""
-    return f"{MODELS}/{model['id']}/versions"
-
-
 def is_ours(claim: Claim, registration: Registration) -> bool:
-    """Tell whether an earlier try made a version (README, "Re-runs and existing versions")."""
+    """Tell whether an earlier try made a version (README, "Re-runs")."""
     version_run = text_property(claim.version, "pipeline_run_id")
     has_our_uri = claim.newest.get("uri") == registration.uri
     if not registration.run_id:
@@ -91,7 +86,7 @@ def model_artifacts(registry: Registry, version: JSON) -> list[JSON]:
 
 
 def completed(registry: Registry, claim: Claim, registration: Registration) -> Claim:
-    """Give a version its artifact, of which there is one of a name: that decides whose it is."""
+    """Give a version its artifact, of which it has one of a name: that decides whose it is."""
     version, artifacts = claim.version, claim.artifacts
     registry.held.append(f"its version {version['name']!r} (ID {version['id']})")
     if not artifacts:
@@ -123,7 +118,7 @@ def written(registry: Registry, claim: Claim, registration: Registration) -> Cla
     version, path = claim.version, f"/model_versions/{claim.version['id']}"
     for attempt in range(MOST_ROUNDS):
         if attempt:
-            time.sleep(retry_pause(attempt, "", 0.0, random.random()))  # two updates must not keep step
+            time.sleep(retry_pause(attempt, "", random.random()))  # two updates must not keep step
         if not write(registry, claim, registration):
             return replace(claim, is_ours=True)
         version = registry.read(path)
@@ -145,7 +140,7 @@ def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
     version, is_changed = claim.version, False
     fields = registration.artifact_fields()
     for artifact in claim.artifacts:
-        # A run that is not known now must not keep the link to an older one.
+        # An unknown run keeps no link to an older one.
         stale = {name: "" for name in artifact if name.startswith("modelSource") and name not in fields}
         path = f"/model_artifacts/{artifact['id']}"
         is_changed |= registry.update(path, artifact, fields | stale, "the model artifact")
@@ -169,7 +164,7 @@ def next_free_version(registry: Registry, model: JSON, registration: Registratio
     """Claim the patch version beyond the highest, or an earlier try's."""
     stem, _ = semantic_version(registration.card.version_name) or ("", 0)
     siblings = []
-    for version in registry.listed(versions_path(model), f"name LIKE '{stem}%'"):
+    for version in registry.listed(f"{MODELS}/{model['id']}/versions", f"name LIKE '{stem}%'"):
         parsed = semantic_version(str(version.get("name")))
         if parsed and parsed[0] == stem:
             siblings.append((parsed[1], version))
@@ -202,6 +197,6 @@ def version_exists(registry: Registry, claim: Claim, registration: Registration)
         f"Version {version['name']!r} of {claim.model['name']!r} exists at {registry.session.server} (version ID "
         f"{version['id']}), registered by {made_by} with the model at {location}; {this} has its model at "
         f"{registration.uri}. Nothing was changed. Next: set another model_version, or on_existing_version to "
-        '"increment" (take the next free patch version), "update" (replace it) or "skip" (leave it).'
+        "increment (take the next free patch version), update (replace it) or skip (leave it)."
     )
     return RuntimeError(redact(text))

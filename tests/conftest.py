@@ -13,7 +13,7 @@ import kfp_model_registry.shared
 import pytest
 from local_registry import LocalRegistry
 
-# In a pod the embedded package is `shared`; under that name the component's function finds the very modules tested here.
+# In a pod the embedded package is `shared`: under that name the component's function finds the modules tested here.
 sys.modules["shared"] = kfp_model_registry.shared
 for _module in pkgutil.iter_modules(kfp_model_registry.shared.__path__):
     sys.modules[f"shared.{_module.name}"] = importlib.import_module(f"kfp_model_registry.shared.{_module.name}")

@@ -127,7 +127,13 @@ def hops(compiled: str, component: str = "comp-model-registry", metrics: int = M
     given = {name: go_json(value) for name, value in texts.items()}
     task_name = component.removeprefix("comp-")
     driver = [*DRIVER, "--task_name", task_name, *(word for name in given for word in (f"--{name}", given[name]))]
-    launcher = [*LAUNCHER, "--executor_input", executor_input(declared, metrics), "--component_spec", proto_json(declared)]
+    launcher = [
+        *LAUNCHER,
+        "--executor_input",
+        executor_input(declared, metrics),
+        "--component_spec",
+        proto_json(declared),
+    ]
     main = {"name": "main", "image": container["image"], "command": launcher, "args": strings, "resources": {}}
     patch = go_json({"containers": [main]})
     inputs = [{"name": name, "value": value} for name, value in given.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kfp_model_registry.shared.autogluon import BestModel, best_model, with_test_metrics
+from kfp_model_registry.shared.location import BestModel, best_model, with_test_metrics
 
 
 def described(name: str, **scores: float) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def described(name: str, **scores: float) -> dict[str, Any]:
 
 MODELS = [described("LightGBM_FULL", r2=0.85, root_mean_squared_error=-0.42), described("NeuralNet_FULL", r2=0.8)]
 TABULAR = {"task_type": "regression", "label_column": "price", "best_model_name": "LightGBM_FULL", "models": MODELS}
-BEST = BestModel("LightGBM_FULL", "LightGBM_FULL/predictor", {"r2": 0.85, "root_mean_squared_error": -0.42})
+BEST = BestModel("LightGBM_FULL/predictor", {"r2": 0.85, "root_mean_squared_error": -0.42})
 
 
 def wrapped(value: Any) -> Any:
@@ -39,15 +39,15 @@ def wrapped(value: Any) -> Any:
         ({**TABULAR, "models": MODELS[::-1]}, BEST),
         # Before there was a best_model_name; of several models none is known to be the best.
         ({"models": MODELS[:1]}, BEST),
-        ({"models": MODELS}, BestModel("", "", {})),
-        # The first components: an artifact a model, and the time series' folder, the tables' file.
+        ({"models": MODELS}, BestModel("", {})),
+        # The first components: an artifact a model; of the time series its folder, of the tables its file.
         (
             {"location": {"predictor": "DeepAR_FULL/predictor"}, "metrics": {"test_data": {"MASE": -1.2}}},
-            BestModel("", "DeepAR_FULL/predictor", {"MASE": -1.2}),
+            BestModel("DeepAR_FULL/predictor", {"MASE": -1.2}),
         ),
         (
             {"location": {"predictor": "LightGBM_FULL/predictor/predictor.pkl"}},
-            BestModel("", "LightGBM_FULL/predictor", {}),
+            BestModel("LightGBM_FULL/predictor", {}),
         ),
     ],
 )

@@ -75,7 +75,7 @@ def test_the_best_score_is_that_of_a_top_level_task_or_group(file: str, metric: 
             },
             ("h_acc", 0.1),
         ),
-        ({"results": {"g": {"acc,none": 0.9}}, "group_subtasks": {"g": ["s"], "s": ["g"]}}, None),
+        ({"results": {"g": {"acc,none": 0.9}}, "group_subtasks": {"g": ["s"], "s": ["g"]}}, ("g_acc", 0.9)),
     ],
 )
 def test_the_best_score_follows_the_declared_direction(results: dict[str, Any], best: Best) -> None:

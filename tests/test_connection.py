@@ -139,6 +139,20 @@ def test_a_401_is_answered_once_with_the_accounts_own_token(tmp_path: Path) -> N
         assert sent == ["kfp-token", TOKEN, TOKEN]
 
 
+def test_a_403_names_only_the_token_that_was_sent() -> None:
+    tokens = (Token("/kfp/token", jwt(sub="one")), Token("/account/token", jwt(sub="two")))
+    with LocalRegistry(forbidden=True) as registry, opened(Server(registry.url, tokens=tokens)) as held:
+        with pytest.raises(PermissionError, match="the token of one") as refused:
+            held.listed("/registered_models")
+        assert "the token of two" not in str(refused.value)
+
+
+def test_one_token_at_two_paths_is_tried_once(tmp_path: Path) -> None:
+    for name in ("kfp", "account"):
+        (tmp_path / name).write_text(TOKEN)
+    assert len(mounted_tokens(str(tmp_path / "kfp"), str(tmp_path / "account"))) == 1
+
+
 def test_two_tokens_that_are_refused_are_both_named_with_their_files_and_audiences(tmp_path: Path) -> None:
     claims = {"sub": "system:serviceaccount:team-a:pipeline-runner"}
     tokens = (

@@ -13,8 +13,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from builders import store_session_info
-from kfp_model_registry.shared.artifacts import Artifact
-from kfp_model_registry.shared.location import Mount, locate_model
+from kfp_model_registry.shared.location import Artifact, Mount, locate_model
 from local_registry import LocalRegistry
 from registering import register
 

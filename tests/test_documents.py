@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kfp_model_registry import component, model_registry
+from kfp_model_registry import component, model_registry, shared
 from shipped import container
 
 FOLDER = Path(component.__file__).parent
@@ -89,3 +89,22 @@ def test_the_readme_names_the_versions_that_the_pod_installs() -> None:
 def test_every_link_inside_the_repository_leads_somewhere() -> None:
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)\)", README):
         assert (FOLDER / target).exists(), target
+
+
+def test_every_link_inside_the_readme_leads_to_a_heading() -> None:
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) - set(anchors) == set()
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_the_table_of_rooms_is_the_package() -> None:
+    rooms = re.findall(r"^\| `(\w+)` \| .+ \|$", section("Contributing"), re.MULTILINE)
+    (said,) = re.findall(r"From the top floor down: ([^.]+)\.", inspect.cleandoc(shared.__doc__ or ""))
+    assert rooms == re.split(r",\s+", said)
+    assert sorted(rooms) == sorted(path.stem for path in (FOLDER / "shared").glob("*.py") if path.stem != "__init__")
+
+
+def test_lines_of_code_are_as_short_as_the_collection_wants_them() -> None:
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > 160] == []

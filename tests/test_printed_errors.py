@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections.abc import Callable
@@ -11,20 +12,34 @@ from typing import Any
 import aiohttp
 import pytest
 from certificates import certificate
-from kfp_model_registry import component
-from local_registry import LocalRegistry, Request
-from registering import register
-from test_connection import TOKEN
+from kfp_model_registry.shared import address
+from local_registry import LocalRegistry, Request, encoded_error
+from registering import call, register
+from test_connection import jwt
 
-README = (Path(component.__file__).parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 Surroundings = tuple[Path, pytest.MonkeyPatch]
 
 
-def unreachable(surroundings: Surroundings) -> str:
+def mount_tokens(surroundings: Surroundings, kfp: str = "") -> None:
+    """Mount the account's own token, and KFP's if its audience is given; Kubernetes writes audiences as lists."""
+    folder, patch = surroundings
+    account = folder / "kubernetes.io/serviceaccount"
+    audiences = {account: "https://kubernetes.default.svc"}
+    if kfp:
+        audiences[folder / "kubeflow/pipelines"] = kfp
+        patch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(folder / "kubeflow/pipelines/token"))
+    for mounted, audience in audiences.items():
+        mounted.mkdir(parents=True)
+        claims: dict[str, Any] = {"sub": "system:serviceaccount:team-a:pipeline-runner", "aud": [audience]}
+        (mounted / "token").write_text(jwt(**claims))
+    patch.setattr(address, "known_server", functools.partial(address.known_server, account=str(account)))
+
+
+def unreachable(surroundings: Surroundings) -> None:
     with LocalRegistry() as registry:
         gone = registry.url
     register(gone)
-    return gone
 
 
 def no_answer_in_time(surroundings: Surroundings) -> None:
@@ -44,15 +59,25 @@ def no_answer_in_time(surroundings: Surroundings) -> None:
 
 
 def no_token(surroundings: Surroundings) -> None:
-    with LocalRegistry(require_token=TOKEN) as registry:
+    with LocalRegistry(require_token="of somebody") as registry:
         register(registry.url)
 
 
+def two_tokens_refused(surroundings: Surroundings) -> None:
+    mount_tokens(surroundings, kfp="pipelines.kubeflow.org")
+    no_token(surroundings)
+
+
 def no_right(surroundings: Surroundings) -> None:
-    token = surroundings[0] / "token"
-    token.write_text(TOKEN)
-    surroundings[1].setenv("KF_PIPELINES_SA_TOKEN_PATH", str(token))
+    mount_tokens(surroundings)
     with LocalRegistry(forbidden=True) as registry:
+        register(registry.url)
+
+
+def denied_by_the_mesh(surroundings: Surroundings) -> None:
+    mount_tokens(surroundings)
+    with LocalRegistry() as registry:
+        registry.inject((403, "text/plain", b"RBAC: access denied"))
         register(registry.url)
 
 
@@ -86,6 +111,16 @@ def name_refused(surroundings: Surroundings) -> None:
         register(registry.url, model_name="digits")
 
 
+def same_500(surroundings: Surroundings) -> None:
+    mixed = (
+        "Illegal mix of collations (latin1_swedish_ci,IMPLICIT) and (utf8mb4_general_ci,COERCIBLE) for operation '='"
+    )
+    said = encoded_error(500, f"Error 1267 (HY000): {mixed}")
+    with LocalRegistry() as registry:
+        registry.inject((500, "application/json", said), match="GET .*/registered_models", times=100)
+        register(registry.url, model_name="模型")
+
+
 def down_half_way(surroundings: Surroundings) -> None:
     with LocalRegistry() as registry:
         for number in range(4, 100):
@@ -93,17 +128,34 @@ def down_half_way(surroundings: Surroundings) -> None:
         register(registry.url)
 
 
+def others_keep_winning(surroundings: Surroundings) -> None:
+    with LocalRegistry() as registry:
+        version = registry.add_version(registry.add_model("fine-tuned-model")["id"], "1.0.0")
+        artifact = registry.add_artifact(version["id"], uri="gs://models/digits/monday")
+        theirs = {"artifactType": "model-artifact", "uri": "gs://models/digits/tuesday", "state": "LIVE"}
+
+        def undo(request: Request) -> None:
+            call(registry.url, "PATCH", f"/model_artifacts/{artifact['id']}", theirs)
+
+        registry.inject(undo, match="GET .*/artifacts", times=100)
+        register(registry.url, on_existing_version="update")
+
+
 SCENARIOS: dict[str, Callable[[Surroundings], Any]] = {
-    "nobody listens at the address": unreachable,
-    "the server does not answer in time": no_answer_in_time,
-    "the server wants a token (401)": no_token,
-    "the service account may not (403)": no_right,
-    "the certificate is not trusted": unknown_ca,
-    "the address is not the registry's": wrong_path,
-    "the version exists": version_exists,
-    "the model or version is archived": archived,
-    "the database folds names": name_refused,
-    "the server goes down half-way": down_half_way,
+    "Nobody listens at the address": unreachable,
+    "The server does not answer in time": no_answer_in_time,
+    "The server wants a token (401)": no_token,
+    "The server refuses the tokens (401)": two_tokens_refused,
+    "The service account may not (403)": no_right,
+    "The service mesh denies access (403)": denied_by_the_mesh,
+    "The certificate is not trusted": unknown_ca,
+    "The address is not the registry's": wrong_path,
+    "The version exists": version_exists,
+    "The model or version is archived": archived,
+    "The database folds names": name_refused,
+    "The database cannot do it (the same 500 three times)": same_500,
+    "The server goes down half-way": down_half_way,
+    "Others update the same version": others_keep_winning,
 }
 
 
@@ -118,7 +170,8 @@ def printed(scenario: Callable[[Surroundings], Any], surroundings: Surroundings)
     )
     # Where nothing is shortened, a time-out costs half of the minute.
     text = re.sub(r"\(\d+ tries\)", "(2 tries)" if "no answer in time" in text else "(8 tries)", text)
-    return re.sub(r"/\S+/ca\.pem", "/etc/ours/ca.pem", text)
+    text = re.sub(r"/\S+/ca\.pem", "/etc/ours/ca.pem", text)
+    return text.replace(str(surroundings[0]), "/var/run/secrets")
 
 
 @pytest.mark.parametrize("when", SCENARIOS)
@@ -126,4 +179,12 @@ def test_the_readme_shows_what_is_printed(when: str, tmp_path: Path, monkeypatch
     text = printed(SCENARIOS[when], (tmp_path, monkeypatch))
     assert "Next: " in text
     assert "\n" not in text
-    assert f"**{when}**\n\n```text\n{text}\n```\n" in README.partition("## What to do when")[2]
+    below_heading = rf"^### {re.escape(when)}\n\n```text\n(.+?)\n```$"
+    shown = re.search(below_heading, README.partition("## What to do when")[2], re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    assert " ".join(shown[1].split()) == " ".join(text.split())
+
+
+def test_the_readme_shows_no_error_that_is_not_made_here() -> None:
+    section = README.partition("\n## What to do when\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^### (.+)$", section, re.MULTILINE) == list(SCENARIOS)

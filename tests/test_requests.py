@@ -7,8 +7,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import aiohttp
@@ -191,7 +189,11 @@ def test_what_the_server_has_no_name_for_is_not_asked_again(registry: LocalRegis
     assert not waits
 
 
-DATABASE_AWAY = (500, "application/json", b'{"code": "500", "message": "dial tcp 10.0.0.9:5432: connect: connection refused"}')
+DATABASE_AWAY = (
+    500,
+    "application/json",
+    b'{"code": "500", "message": "dial tcp 10.0.0.9:5432: connect: connection refused"}',
+)
 
 
 @pytest.mark.parametrize("times", [1, 2, 6])
@@ -209,7 +211,9 @@ def test_a_new_registration_outlasts_a_database_that_restarts(
     assert sum(waits) < 60
 
 
-@pytest.mark.parametrize("what", ["GET .*/model_versions/[0-9]+$", "PATCH .*/model_versions/", "PATCH .*/model_artifacts/"])
+@pytest.mark.parametrize(
+    "what", ["GET .*/model_versions/[0-9]+$", "PATCH .*/model_versions/", "PATCH .*/model_artifacts/"]
+)
 def test_an_update_outlasts_a_database_that_restarts(registry: LocalRegistry, waits: list[float], what: str) -> None:
     model = registry.add_model("fine-tuned-model")
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://old/model")
@@ -265,20 +269,9 @@ def test_a_longer_wait_than_is_left_is_an_error_at_once(registry: LocalRegistry,
     assert not waits
 
 
-@pytest.mark.parametrize(
-    ("retry_after", "expected"),
-    [
-        ("", 4.0),
-        ("1", 4.0),
-        ("9", 9.0),
-        ("soon", 4.0),
-        (format_datetime(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=30), usegmt=True), 30.0),
-        (format_datetime(datetime(2025, 1, 1, tzinfo=UTC), usegmt=True), 4.0),
-    ],
-)
-def test_retry_after_is_honoured_in_both_its_forms(retry_after: str, expected: float) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-    assert retry_pause(3, retry_after, now, 0.5) == expected
+@pytest.mark.parametrize(("retry_after", "expected"), [("", 4.0), ("1", 4.0), ("9", 9.0), (" 9 ", 9.0), ("soon", 4.0)])
+def test_retry_after_is_honoured(retry_after: str, expected: float) -> None:
+    assert retry_pause(3, retry_after, 0.5) == expected
 
 
 def test_the_time_that_tries_take_counts_towards_the_minute(
@@ -308,9 +301,9 @@ def test_a_request_waits_5_s_for_a_connection_and_30_s_for_an_answer(
 
 
 def test_tries_back_off_and_spread() -> None:
-    pauses = [retry_pause(attempt, "", 0.0, 0.5) for attempt in range(8)]
+    pauses = [retry_pause(attempt, "", 0.5) for attempt in range(8)]
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0]
-    assert retry_pause(0, "", 0.0, 0.0) < 0.5 < retry_pause(0, "", 0.0, 0.99)
+    assert retry_pause(0, "", 0.0) < 0.5 < retry_pause(0, "", 0.99)
 
 
 def test_somebody_elses_version_that_came_first_is_not_taken(registry: LocalRegistry) -> None:
@@ -588,7 +581,7 @@ def test_an_update_that_others_undo_each_time_is_an_error(registry: LocalRegistr
         call(registry.url, "PATCH", f"/model_artifacts/{artifact['id']}", theirs)
 
     registry.inject(undo, match="GET .*/artifacts", times=100)
-    with pytest.raises(RuntimeError, match=r"updated by others, too.* Next: see who else") as error:
+    with pytest.raises(RuntimeError, match=r"updated by others, too.* Next: run one of the steps again") as error:
         register(registry.url, on_existing_version="update")
     assert "\n" not in str(error.value)
     assert registry.artifacts()[0]["uri"] == "gs://theirs/model"

@@ -201,7 +201,8 @@ def test_what_python_leaves_beside_the_sources_does_not_travel(tmp_path: Path) -
     (tmp_path / "shared" / "__pycache__").mkdir()
     (tmp_path / "shared" / "__pycache__" / "session.cpython-311.pyc").write_bytes(b"compiled")
     specification = importlib.util.spec_from_file_location("component_elsewhere", tmp_path / "component.py")
-    assert specification and specification.loader
+    assert specification
+    assert specification.loader
     elsewhere = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(elsewhere)
     carried = archive(elsewhere.model_registry.component_spec.implementation.container.command[-1])
@@ -229,8 +230,10 @@ def test_a_traceback_names_real_files_and_lines(registry: LocalRegistry, tmp_pat
 
 
 def test_the_component_of_an_installed_wheel_carries_the_same(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "tests", "__pycache__")
+    source = shutil.copytree(PACKAGE.parent, tmp_path / "source", ignore=ignored)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(PACKAGE.parent)], check=True)
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as unpacked:
         unpacked.extractall(tmp_path / "site")
@@ -257,7 +260,9 @@ def test_all_imports_point_to_a_lower_floor_and_to_the_standard_library() -> Non
         rooms = {room for node in imports for room in ([node.module] if node.module else [a.name for a in node.names])}
         assert rooms <= set(floors[floors.index(module) + 1 :]), module
         roots = {alias.name.split(".")[0] for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
-        roots |= {str(node.module).split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom) if not node.level}
+        roots |= {
+            str(node.module).split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom) if not node.level
+        }
         assert roots <= set(sys.stdlib_module_names), module
 
 
