@@ -18,6 +18,7 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 DEFAULT_PORT = 8080  # nobody means it who writes https:// without a port
 TLS_PORTS = (443, 8443)
 HOST_NAME = re.compile(r"\w[\w.-]*")
+MISTYPED = re.compile(r"https?:/(?!/)", re.IGNORECASE)
 # Names that only the cluster resolves: no number, perhaps an IPv4 address; no `name.namespace`, perhaps `example.com`.
 IN_CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_-]*|([a-z0-9_-]+\.)+svc(\.cluster\.local\.?)?")
 
@@ -72,7 +73,7 @@ def registry_base_url(address: str, port: int) -> str:
     except ValueError:
         raise refusal from None
     is_host = host.startswith("[") or HOST_NAME.fullmatch(host)
-    is_mistyped = re.match(r"https?:/(?!/)", text, re.IGNORECASE)
+    is_mistyped = MISTYPED.match(text)
     if not is_host or is_mistyped or parts.scheme not in ("", "http", "https") or own_port == 0:
         raise refusal
     if parts.username is not None or parts.query or parts.fragment:

@@ -16,6 +16,7 @@ log = logging.getLogger("model_registry")
 
 
 SECONDS = 10.0
+REFERENCE = re.compile(r"\$\((\w+)\)")  # of a subPathExpr to the environment
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,6 @@ def pod_mounts(pod: dict[str, Any]) -> tuple[Mount, ...]:
     for container in [one for one in containers if one["name"] == "main"] or containers:
         for mount in container.get("volumeMounts", []):
             folder = mount.get("subPath") or mount.get("subPathExpr", "")
-            folder = re.sub(r"\$\((\w+)\)", lambda name: os.environ.get(name[1], name[0]), folder)
+            folder = REFERENCE.sub(lambda name: os.environ.get(name[1], name[0]), folder)
             mounts.append(Mount(mount["mountPath"], folder, *claims[mount["name"]]))
     return tuple(mounts)

@@ -15,6 +15,8 @@ Entry = tuple[str, Any]
 
 LONGEST_NAME = 255  # characters; more are a 500 from the server (measured)
 LONGEST_TEXT = 4096
+UNSAFE = re.compile("[^A-Za-z0-9]+")
+OPTION = re.compile(r"--[\w-]+")
 MOST_PROPERTIES = 1000
 KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
 STRUCT_MARK = "mlmd-struct::"  # a text that starts so makes all lists with it unreadable (measured)
@@ -31,7 +33,7 @@ def remark(what: str, names: Iterable[str]) -> None:
 
 def plain_word(key: str) -> str:
     """Write a key as a filter takes it, without lm-eval's `,none`."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", key.removesuffix(",none")).strip("_") or "unnamed"
+    return UNSAFE.sub("_", key.removesuffix(",none")).strip("_") or "unnamed"
 
 
 def property_name(prefix: str, key: str) -> str:
@@ -117,7 +119,7 @@ def publishable(key: str, value: Any) -> Any:
         return HIDDEN if value and any(map(names_credential, (key, *key.split(".")))) else redact(value)
     if isinstance(value, list):
         # In a command line an option names what follows: ["--api-key", "…"].
-        names = [item if isinstance(item, str) and re.fullmatch(r"--[\w-]+", item) else key for item in value]
+        names = [item if isinstance(item, str) and OPTION.fullmatch(item) else key for item in value]
         return [publishable(name, item) for name, item in zip([key, *names], value, strict=False)]
     if isinstance(value, dict):
         # Kubernetes writes an environment as {"name": "HF_TOKEN", "value": "…"}.

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 
 from .address import Server
@@ -12,6 +11,7 @@ from .session import TRANSIENT, Reply, Session, is_same_500, settles
 
 PAGE_SIZE = 500
 MODELS = "/registered_models"
+MANGLED = str.maketrans("\\'\"", "___")
 
 log = logging.getLogger("model_registry")
 
@@ -153,9 +153,8 @@ def name_filter(name: str) -> str:
     The server strips quotes from a literal's ends and makes a version's `=` a LIKE, where `\` never matches itself (its
     source, internal/db/filter): there `_` is any character.
     """
-    if re.search(r"^['\"]|\\|['\"]$", name):
-        pattern = re.sub(r"[\\'\"]", "_", name)
-        return f"name LIKE '%{pattern}'"
+    if "\\" in name or name.strip("'\"") != name:
+        return f"name LIKE '%{name.translate(MANGLED)}'"
     literal = name.replace("'", "\\'")
     return f"name = '{literal}'"
 
