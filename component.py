@@ -52,7 +52,7 @@ def model_registry(
     """Register a trained model in Kubeflow Model Registry with its hyperparameters, metrics and provenance.
 
     Args:
-        pvc_mount_path: PVC mount path of the workspace; may be empty.
+        pvc_mount_path: PVC mount path of the workspace.
         input_model: Model of the training step.
         input_metrics: Its metrics and hyperparameters.
         eval_metrics: Metrics of the evaluation step.
@@ -65,7 +65,7 @@ def model_registry(
         model_format_version: Version of the format.
         model_description: Description of the version.
         author: Author of the version.
-        shared_log_file: File in pvc_mount_path that gets a line.
+        shared_log_file: Log file in pvc_mount_path.
         source_pipeline_name: Name of the pipeline.
         source_pipeline_run_id: ID of the run; detected if empty.
         source_pipeline_run_name: Name of the run; detected if empty.
@@ -98,7 +98,7 @@ def model_registry(
         except ValueError as problem:
             if request.registry_url:
                 raise
-            uri = f"none: with a registry_address this step would fail. {problem}"
+            uri = f"none ({problem})"
 
         run = provenance.traced(request.run, pod.run)
         known = provenance.run_properties(run, str(model.metadata.get("model_name") or ""))

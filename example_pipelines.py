@@ -6,6 +6,7 @@ runs the first one on this machine with KFP's local runner, against the server t
 against the tests' registry in memory, and prints what the registry holds afterwards.
 """
 
+import importlib
 import importlib.util
 import json
 import os
@@ -21,7 +22,7 @@ from urllib.error import HTTPError, URLError
 from kfp import dsl, local
 
 try:
-    from kfp_model_registry import component
+    component = importlib.import_module("kfp_model_registry.component")
 except ModuleNotFoundError:  # not installed, but loaded by path as one folder of a components collection
     _spec = importlib.util.spec_from_file_location("component", Path(__file__).with_name("component.py"))
     assert _spec is not None

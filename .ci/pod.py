@@ -13,11 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from builders import executor_input, metrics, model_artifact
-from local_registry import LocalRegistry
-from shipped import container
+from tests.builders import executor_input, metrics, model_artifact
+from tests.local_registry import LocalRegistry
+from tests.shipped import container
 
 
 def main(environment: Path) -> None:

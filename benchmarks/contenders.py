@@ -18,13 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]  # the tests' registry, and `shared` by the name that it has in a pod
+sys.path.insert(0, str(ROOT))  # for the tests' registry, and for `shared` by the name that it has in a pod
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def serve(connection: Connection, options: dict[str, Any], models: int, versions: int) -> None:
     """Run the local registry, preloaded, and tell about it until told to stop."""
-    from local_registry import LocalRegistry
+    from tests.local_registry import LocalRegistry
 
     with LocalRegistry(**options) as registry:
         for number in range(models):

@@ -88,7 +88,7 @@ def request_rows() -> Iterator[Row]:
 
 def time_rows(folder: Path) -> Iterator[Row]:
     """Wall time of a new version at several latencies: in clear, with a CA of the system's, with the caller's."""
-    from certificates import certificate
+    from tests.certificates import certificate
 
     ca, files = certificate(folder / "tls")
     # A system's trust has some 140 CAs, which take longer to load than a request takes.
@@ -116,8 +116,8 @@ def time_rows(folder: Path) -> Iterator[Row]:
 
 def size_rows() -> Iterator[Row]:
     """What the program takes of the strings that carry it to the pod, with the metrics of an evaluation on MMLU."""
-    from pod_strings import LONGEST, Argo, longest
-    from shipped import compiled, program
+    from tests.pod_strings import LONGEST, Argo, longest
+    from tests.shipped import compiled, program
 
     size = len(program().encode())
     yield "the compiled program", f"{size:,} bytes", "", "≤ 45,056", verdict(size <= 45_056)
@@ -204,7 +204,7 @@ def start_rows(folder: Path, with_install: bool) -> Iterator[Row]:
         yield what, f"{(time.perf_counter() - began) / 5:.2f} s with the interpreter", "", "", ""
     if not with_install:
         return
-    from shipped import container
+    from tests.shipped import container
 
     install = [*container()["command"][:3], "true"]
     for what, pod in (("", "warm-up"), ("on a fresh image", "pod"), ("on an image that has the packages", "pod")):

@@ -122,7 +122,7 @@ def mounted_tokens(kfp_path: str, account_path: str) -> tuple[Token, ...]:
         if text and text.isprintable() and " " not in text:
             tokens.setdefault(text, Token(path, text))
         elif path == kfp_path:
-            log.warning("KF_PIPELINES_SA_TOKEN_PATH names %s, which holds no token.", path)
+            log.warning("%s holds no token.", path)
     return tuple(tokens.values())
 
 
@@ -145,4 +145,4 @@ def proxy_for(url: str) -> str:
     if (target.scheme == "http" and may_carry_token(url)) or proxy_bypass(target.hostname or ""):
         return ""
     proxy = getproxies().get(target.scheme, "")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy  # as curl takes it
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

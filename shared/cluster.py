@@ -16,7 +16,7 @@ log = logging.getLogger("model_registry")
 
 
 SECONDS = 10.0
-REFERENCE = re.compile(r"\$\((\w+)\)")  # of a subPathExpr to the environment
+REFERENCE = re.compile(r"\$\((\w+)\)")  # in a subPathExpr
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,7 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
         return location
     key = location[len("s3://") :].partition("/")[2]
     if UNSERVED_KEY.search(key):
-        log.warning(
-            "An S3 URI cannot express %r ('?', '#', tab, line end, leading '/'): KServe finds nothing there.", key
-        )
+        log.warning("An S3 URI cannot express %r: KServe finds nothing there.", key)
     if query := s3_query(metadata):
         return f"{location}?{query}"
     log.info(
@@ -115,7 +113,7 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
 def artifact_location(artifact: Artifact, workspace: str, mounts: Sequence[Mount] | None, exists: Exists) -> str:
     """Find where the artifact's model is."""
     uri, folder = artifact.uri, artifact.metadata.get("pvc_model_dir")
-    path = os.path.join(workspace, folder) if folder else uri
+    path = os.path.join(workspace, folder) if isinstance(folder, str) and folder.strip() else uri
     if URI.match(uri):
         unwritten = mounts is not None and is_unwritten(artifact, exists)  # the local runner copies nothing
         if not (unwritten and folder and exists(path)):
@@ -173,7 +171,7 @@ def s3_query(metadata: dict[str, Any]) -> str:
         # As Go's strconv.ParseBool reads it in KFP.
         endpoint = f"{'http' if plain.lower() in ('1', 't', 'true') else 'https'}://{endpoint}"
     endpoint = without_credentials(endpoint.rstrip("/"))
-    if region and endpoint == "https://s3.amazonaws.com":  # AWS needs its regional endpoint
+    if region and endpoint.endswith("//s3.amazonaws.com"):  # AWS needs its regional endpoint
         endpoint = f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     return f"endpoint={endpoint}" + (f"&defaultRegion={region}" if region else "")
 

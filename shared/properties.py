@@ -134,7 +134,8 @@ def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
     A key without the prefix comes first: logs hold `learning_rate` beside `training_learning_rate`.
     """
     stored = [(redact(key), property_value(key, value)) for key, value in entries]
-    stored.sort(key=lambda entry: plain_word(entry[0]).lower().startswith(f"{prefix}_"))
+    bare = {f"{prefix}_{plain_word(key)}".lower() for key, _ in stored}
+    stored.sort(key=lambda entry: plain_word(entry[0]).lower() in bare)
     properties: Properties = {}
     held: dict[str, list[float | str]] = {}  # by name in lower case, as MySQL compares
     taken: set[str] = set()

@@ -7,7 +7,7 @@ from .properties import Properties, holds_placeholder, property_value, remark, s
 from .redaction import redact
 
 RUN_PROPERTIES = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "pipeline_namespace")
-# KFP's driver fills these in where they are the whole of a parameter, never inside a dict (measured).
+# KFP's driver never fills these in inside a dict (measured).
 PLACEHOLDERS = {"pipeline_job_uuid": "id", "pipeline_job_name": "name", "pipeline_job_resource_name": "resource_name"}
 
 

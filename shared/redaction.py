@@ -24,8 +24,13 @@ WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-
 # Texts that are a credential, by their issuers' prefixes.
 SECRET_TEXT = re.compile(
     r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)"  # a cut block is as secret as a whole one
+    r"|(?<=[?&]sig=)[^&#\s\"']+"  # places before shapes: a user's name may be a token
+    r"|(?<=-Signature=)[A-Fa-f0-9]{16,}"
+    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}"
+    r"|(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))"
+    r"|(?<=https://)(?=[^@\s]*\d)[A-Za-z0-9_.~-]{20,}(?=@)"
     r"|(?<![A-Za-z0-9])(?:"
-    r"(?:hf|gh[opsur]|npm|sk_live)_[A-Za-z0-9]{16,}"
+    r"(?:hf|gh[opsur]|npm|sk_live|sk_test)_[A-Za-z0-9]{16,}"
     r"|github_pat_[A-Za-z0-9_]{16,}"
     r"|(?:glpat|nvapi|pypi|sk-(?:proj|svcacct|ant))-[A-Za-z0-9_-]{16,}"
     r"|sk-(?:[A-Za-z0-9]{1,12}-){0,3}[A-Za-z0-9_]{16,}[A-Za-z0-9_-]*"
@@ -33,12 +38,7 @@ SECRET_TEXT = re.compile(
     r"|AIza[A-Za-z0-9_-]{30,}"
     r"|xox[a-z]-[A-Za-z0-9-]{10,}"
     r"|eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"
-    r")"
-    r"|(?<=[?&]sig=)[^&#\s\"']+"
-    r"|(?<=-Signature=)[A-Fa-f0-9]{16,}"
-    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}"
-    r"|(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))"
-    r"|(?<=https://)(?=[^@\s]*\d)[A-Za-z0-9_.~-]{20,}(?=@)",
+    r")",
     re.DOTALL,
 )
 # What a credential's name introduces in a text: `password=…`, `"api_key": "…"`, `--hf-token …`.

@@ -93,7 +93,7 @@ class Registry:
         body = fields | given(state=present.get("state"), customProperties=writable_properties(shown))
         self.unsure = f"the update of {what}"
         tries = self.session.ask("PATCH", path, [], body)
-        if not tries[-1].is_yes:
+        if not tries[-1].is_yes or not is_entity(tries[-1].document):
             raise self.failure(tries, f"updating {what}")
         self.unsure = ""
         self.held.append(f"the update of {what}")
@@ -102,7 +102,7 @@ class Registry:
 
     def warn_of_dropped(self, sent: JSON, reply: Reply) -> None:
         """Name the properties that an answer lacks: the database decides which names are one."""
-        kept = (reply.document.get("customProperties") or {}) if isinstance(reply.document, dict) else sent
+        kept = reply.document.get("customProperties") or {}
         if dropped := [name for name in sent.get("customProperties", ()) if name not in kept]:
             text = "The registry did not keep %s: its database takes their names for those of other properties."
             log.warning(text, ", ".join(map(repr, dropped[:10])))

@@ -19,7 +19,7 @@ MOST_LOST_SECONDS = 60.0  # of one registration, by tries in vain and waits
 TRANSIENT = (429, 500, 502, 503, 504)
 SAME_500S = 3
 # What a 500 says while the server's database restarts.
-DATABASE_IS_AWAY = re.compile(r"connect|dial |starting up|shut", re.IGNORECASE)
+DATABASE_IS_AWAY = re.compile(r"connect|dial |starting up|shut|EOF|deadlock", re.IGNORECASE)
 
 log = logging.getLogger("model_registry")
 
@@ -57,7 +57,7 @@ def settles(tries: Sequence[Reply], path: str) -> bool:
     if reply.status == 400:
         return "type mismatch or invalid value in comparison" not in reply.text
     if reply.status == 404:
-        return reply.is_unknown_path or not any(part.isdigit() for part in path.split("/"))
+        return not any(part.isdigit() for part in path.split("/"))
     return reply.status not in TRANSIENT or is_same_500(tries)
 
 
@@ -82,7 +82,7 @@ class Session:
         self.sent: list[Token] = []
         self.apis = list(API_VERSIONS)
         self.lost_seconds = 0.0
-        self.runner = asyncio.Runner()  # the client is async, a registration is one step after the other
+        self.runner = asyncio.Runner()  # the client is async
         self.client, self.pool = self.runner.run(self._connected())
         self._takes_next_token()
 
@@ -122,7 +122,7 @@ class Session:
         if self.lost_seconds > MOST_LOST_SECONDS:
             return False
         what = f"status {reply.status}" if reply.status else reply.text
-        log.info("The registry did not answer as it should (%s); next try in %.1f s.", what, pause)
+        log.info("No usable answer (%s); next try in %.1f s.", what, pause)
         time.sleep(pause)
         return True
 
@@ -166,6 +166,8 @@ class Session:
         except aiohttp.ClientSSLError as error:  # no matter of trust
             hint = "; the server seems to speak plain http: write http://…" * ("WRONG_VERSION_NUMBER" in str(error))
             return Reply(0, f"{error}{hint}")
+        except aiohttp.ClientHttpProxyError as error:  # its own text holds the proxy's credentials
+            return Reply(error.status, f"the proxy says {error.message}")
         except TimeoutError:
             return Reply(0, f"no answer in time ({CONNECT_SECONDS} s to connect, {ANSWER_SECONDS} s to answer)")
         except (aiohttp.ClientError, OSError) as error:

@@ -6,11 +6,6 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 
 def certificate(folder: Path, address: str = "127.0.0.1") -> tuple[str, tuple[str, str]]:
     """Make an authority and a server certificate that it signs.
@@ -22,6 +17,11 @@ def certificate(folder: Path, address: str = "127.0.0.1") -> tuple[str, tuple[st
     Returns:
         The authority's file, and the server's certificate and key files.
     """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"authority of {folder.name}")])

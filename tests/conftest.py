@@ -9,19 +9,30 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 
-import kfp_model_registry.shared
 import pytest
-from local_registry import LocalRegistry
+
+from .local_registry import LocalRegistry
+from .subject import PACKAGE, shared
 
 # In a pod the embedded package is `shared`: under that name the component's function finds the modules tested here.
-sys.modules["shared"] = kfp_model_registry.shared
-for _module in pkgutil.iter_modules(kfp_model_registry.shared.__path__):
-    sys.modules[f"shared.{_module.name}"] = importlib.import_module(f"kfp_model_registry.shared.{_module.name}")
+sys.modules["shared"] = shared
+for _module in pkgutil.iter_modules(shared.__path__):
+    sys.modules[f"shared.{_module.name}"] = importlib.import_module(f"{PACKAGE}.shared.{_module.name}")
 
+MARKS = (
+    "registry: runs against the server that MODEL_REGISTRY_URL names, else against the local registry",
+    "deploy: downloads a registered model with KServe's own code (needs the deploy extra)",
+)
 SURROUNDINGS = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("KF_PIPELINES_SA_TOKEN_PATH", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KFP_POD_NAME"),
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks are known from wherever the tests are run."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
 
 
 @pytest.fixture(autouse=True)

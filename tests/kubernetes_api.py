@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from certificates import certificate
+from .certificates import certificate
 
 
 def claim_volume(name: str, claim: str) -> dict[str, Any]:

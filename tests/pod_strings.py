@@ -12,8 +12,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import yaml
-
 LONGEST = 131_072  # bytes of one string in argv or the environment, its NUL included (MAX_ARG_STRLEN)
 VARIABLE = len("ARGO_TEMPLATE=")
 METRICS = 130  # what an evaluation with MMLU logs
@@ -119,6 +117,8 @@ def hops(compiled: str, component: str = "comp-model-registry", metrics: int = M
     Returns:
         The hops, in the order in which the program passes them.
     """
+    import yaml
+
     specification = next(iter(yaml.safe_load_all(compiled)))
     declared = specification["components"][component]
     container = specification["deploymentSpec"]["executors"][declared["executorLabel"]]["container"]

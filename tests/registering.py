@@ -9,7 +9,12 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-from kfp_model_registry import model_registry
+import pytest
+
+from .subject import model_registry
+
+pytest.importorskip("mr_openapi", reason="needs model-registry")
+
 
 JSON = dict[str, Any]
 APIS = ("v1", "v1alpha3")

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
 from kfp import compiler
-from kfp_model_registry import model_registry
+
+from .subject import model_registry
 
 
 def compiled(pipeline_or_component: Any = model_registry) -> str:
@@ -29,6 +29,8 @@ def compiled(pipeline_or_component: Any = model_registry) -> str:
 
 def container() -> dict[str, Any]:
     """The component's container in the compiled YAML."""
+    import yaml
+
     specification = next(yaml.safe_load_all(compiled()))
     (executor,) = [
         executor
@@ -85,15 +87,16 @@ def start_pod(
     """
     path = folder / "ephemeral_component.py"
     path.write_text(with_account_dir(program(), account_dir), encoding="utf-8")
-    # The pod has neither this checkout nor what pytest put on the path.
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # The pod has the packages of these tests, but no `shared` beside the one that it carries.
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    importable = os.pathsep.join(folder for folder in folders if not Path(folder, "shared").exists())
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "kfp.dsl.executor_main", "--component_module_path", str(path)),
             *("--executor_input", json.dumps(executor_input), "--function_to_execute", "model_registry"),
         ],
         cwd=folder,
-        env=clean | {"_KFP_RUNTIME": "true"} | environment,
+        env={**os.environ, "PYTHONPATH": importable, "_KFP_RUNTIME": "true", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import model_artifact
-from kfp_model_registry import model_registry
-from local_registry import LocalRegistry
-from registering import register
+
+from .builders import model_artifact
+from .local_registry import LocalRegistry
+from .registering import register
+from .subject import model_registry
 
 
 @pytest.mark.parametrize(

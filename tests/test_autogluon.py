@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kfp_model_registry.shared.location import BestModel, best_model, with_test_metrics
+
+from .subject import location
+
+BestModel: Any = location.BestModel
+best_model = location.best_model
+with_test_metrics = location.with_test_metrics
 
 
 def described(name: str, **scores: float) -> dict[str, Any]:

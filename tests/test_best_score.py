@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from kfp_model_registry.shared import evaluation, properties
+
+from .subject import evaluation, properties
+
+hypothesis = pytest.importorskip("hypothesis")
+given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
 
 LM_EVAL = Path(__file__).parent / "fixtures" / "lm_eval"
 Best = tuple[str, float] | None
@@ -155,9 +157,7 @@ def test_however_much_is_recorded_the_best_score_is_there() -> None:
 
 METRICS = st.sampled_from(["acc", "acc_norm", "f1", "pass@1", "acc_stderr", "perplexity", "NoAns_f1", "Acc", "bypass"])
 KEYS = st.builds("".join, st.tuples(METRICS, st.sampled_from(["", ",none", ",strict-match"])))
-VALUES: st.SearchStrategy[Any] = (
-    st.floats() | st.integers(-2, 120) | st.sampled_from(["N/A", "0.5", None, {}]) | st.floats(0, 1)
-)
+VALUES = st.floats() | st.integers(-2, 120) | st.sampled_from(["N/A", "0.5", None, {}]) | st.floats(0, 1)
 TASKS = st.sampled_from(["arc", "ARC", "a-b", "a b", "eval_arc", "best", "x" * 260]) | st.text(max_size=4)
 TABLE = st.dictionaries(KEYS, VALUES, max_size=4)
 

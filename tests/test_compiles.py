@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kfp_model_registry
 import pytest
-import yaml
 from kfp import dsl
-from kfp_model_registry import component, model_registry
-from shipped import compiled, container
+
+from . import subject
+from .shipped import compiled, container
+from .subject import component, model_registry
+
+yaml = pytest.importorskip("yaml")
 
 FOLDER = Path(component.__file__).parent
 INTERFACE: list[tuple[str, str, Any]] = [
@@ -46,8 +48,8 @@ def component_specification() -> dict[str, Any]:
 
 
 def test_the_package_exports_the_component() -> None:
-    assert kfp_model_registry.__all__ == ["model_registry"]
-    assert kfp_model_registry.model_registry is component.model_registry
+    assert subject.package.__all__ == ["model_registry"]
+    assert subject.package.model_registry is component.model_registry
 
 
 def test_the_parameters_have_their_names_order_types_and_defaults() -> None:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from certificates import certificate
-from kfp_model_registry.shared.address import (
-    Server,
-    Token,
-    known_server,
-    may_carry_token,
-    mounted_tokens,
-    proxy_for,
-    registry_base_url,
-    trusted_authorities,
-)
-from kfp_model_registry.shared.registry import opened
-from kfp_model_registry.shared.session import Session
-from local_registry import LocalRegistry
-from registering import register
+
+from .certificates import certificate
+from .local_registry import LocalRegistry
+from .registering import register
+from .subject import address, registry, session
+
+Server: Any = address.Server
+Token: Any = address.Token
+known_server = address.known_server
+may_carry_token = address.may_carry_token
+mounted_tokens = address.mounted_tokens
+proxy_for = address.proxy_for
+registry_base_url = address.registry_base_url
+trusted_authorities = address.trusted_authorities
+opened = registry.opened
+Session: Any = session.Session
 
 
 @pytest.mark.parametrize(
@@ -312,6 +314,16 @@ def test_an_answer_that_a_proxy_gave_names_the_proxy(
     registry.inject((status, "text/plain", b"gateway says no"), times=100)
     with pytest.raises((PermissionError, ConnectionError), match=rf"through the proxy {registry.url},"):
         register("http://registry.example")
+
+
+def test_a_proxy_that_refuses_the_way_is_not_asked_again_and_keeps_its_credential(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = registry.url.removeprefix("http://")
+    monkeypatch.setenv("https_proxy", f"http://s3cr3ttokenabc@{gateway}")
+    with pytest.raises(Exception, match=rf"through the proxy http://{gateway}, .*the proxy says") as refused:
+        register("https://registry.example")
+    assert "s3cr3ttokenabc" not in str(refused.value)
 
 
 def test_a_mesh_that_denies_access_leads_to_its_policy_and_no_role_binding(registry: LocalRegistry) -> None:

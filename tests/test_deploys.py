@@ -12,10 +12,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from builders import store_session_info
-from kfp_model_registry.shared.location import Artifact, Mount, locate_model
-from local_registry import LocalRegistry
-from registering import register
+
+from .builders import store_session_info
+from .local_registry import LocalRegistry
+from .registering import register
+from .subject import location
+
+Artifact: Any = location.Artifact
+Mount: Any = location.Mount
+locate_model = location.locate_model
 
 boto3 = pytest.importorskip("boto3", reason="needs the deploy extra")
 moto_server = pytest.importorskip("moto.server", reason="needs the deploy extra")

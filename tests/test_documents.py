@@ -8,9 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-from kfp_model_registry import component, model_registry, shared
-from shipped import container
+import pytest
+
+from .shipped import container
+from .subject import component, model_registry, shared
+
+yaml = pytest.importorskip("yaml")
 
 FOLDER = Path(component.__file__).parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kfp_model_registry.shared import evaluation
+
+from .subject import evaluation
 
 JOB = {
     "job_id": "a1b2",

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from kfp import compiler
-from kfp_model_registry import example_pipelines
-from local_registry import LocalRegistry, plain_properties
+
+from .local_registry import LocalRegistry, plain_properties
+from .subject import example_pipelines, package
+
+yaml = pytest.importorskip("yaml")
 
 SCRIPT = Path(example_pipelines.__file__)
 README = Path(__file__).parent.parent / "README.md"
@@ -47,6 +49,14 @@ def run_script(folder: Path, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+def copied_without_tests(folder: Path) -> Path:
+    """The script in a folder that has the component beside it, but not the tests' registry."""
+    for name in ("component.py", "example_pipelines.py"):
+        shutil.copy(SCRIPT.with_name(name), folder)
+    shutil.copytree(SCRIPT.with_name("shared"), folder / "shared")
+    return folder / SCRIPT.name
+
+
 def test_the_readme_shows_the_fine_tuning_pipeline_as_it_is() -> None:
     (shown,) = [block for block in README_PYTHON if "model = dsl.importer(" in block]
     functions = [
@@ -57,7 +67,8 @@ def test_the_readme_shows_the_fine_tuning_pipeline_as_it_is() -> None:
     assert [ast.unparse(node) for node in ast.parse(shown).body] == statements
 
 
-def test_the_readmes_whole_pipeline_compiles(tmp_path: Path) -> None:
+def test_the_readmes_whole_pipeline_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kfp_model_registry", package)
     (shown,) = [block for block in README_PYTHON if "@dsl.pipeline" in block]
     source = tmp_path / "pipeline.py"
     source.write_text(shown, encoding="utf-8")
@@ -131,8 +142,7 @@ def test_the_script_registers_in_the_given_registry_and_again_as_the_next_versio
 
 
 def test_without_a_registry_the_script_says_what_to_set(tmp_path: Path) -> None:
-    alone = tmp_path / "example_pipelines.py"
-    alone.write_bytes(SCRIPT.read_bytes())
+    alone = copied_without_tests(tmp_path)
     done = subprocess.run(
         [sys.executable, str(alone)],
         env={**os.environ, "TMPDIR": str(tmp_path), "MODEL_REGISTRY_URL": ""},
@@ -145,13 +155,11 @@ def test_without_a_registry_the_script_says_what_to_set(tmp_path: Path) -> None:
 
 
 def test_the_examples_load_by_path_where_the_package_is_not_installed(tmp_path: Path) -> None:
-    for name in ("component.py", "example_pipelines.py"):
-        shutil.copy(SCRIPT.with_name(name), tmp_path)
-    shutil.copytree(SCRIPT.with_name("shared"), tmp_path / "shared")
+    alone = copied_without_tests(tmp_path)
     program = f"""
 import importlib.util, sys
 sys.modules["kfp_model_registry"] = None
-spec = importlib.util.spec_from_file_location("examples", {str(tmp_path / "example_pipelines.py")!r})
+spec = importlib.util.spec_from_file_location("examples", {str(alone)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 print(module.train_and_register.name, module.model_registry.name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kfp_model_registry import example_pipelines, model_registry
-from pod_strings import Argo, hops
-from shipped import compiled, program
+
+from .pod_strings import Argo, hops
+from .shipped import compiled, program
+from .subject import example_pipelines, model_registry
 
 PIPELINES = {
     "the component": model_registry,

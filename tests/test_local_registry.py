@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import local_registry
 import pytest
-import registering
-from hypothesis import given
-from hypothesis import strategies as st
-from local_registry import LocalRegistry, encoded_error, go_double, plain_properties, struct_value
-from model_registry import ModelRegistry
-from registering import APIS, is_api_missing
+
+from . import local_registry, registering
+from .local_registry import LocalRegistry, encoded_error, go_double, plain_properties, struct_value
+from .registering import APIS, is_api_missing
+
+hypothesis = pytest.importorskip("hypothesis")
+given, st = hypothesis.given, hypothesis.strategies
 
 registry_promise = pytest.mark.registry
 
@@ -803,6 +803,8 @@ def test_racing_clients_make_one_model(registry: LocalRegistry) -> None:
 
 
 def test_the_plain_client_registers_here(registry: LocalRegistry) -> None:
+    from model_registry import ModelRegistry
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         client = ModelRegistry("http://127.0.0.1", registry.port, author="me", is_secure=False)

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import kfp
 import pytest
 from kfp import dsl, local
-from kfp_model_registry import example_pipelines, model_registry
-from local_registry import LocalRegistry
-from registering import values
+
+from .local_registry import LocalRegistry
+from .registering import values
+from .subject import example_pipelines, model_registry
 
 RESULTS = Path(__file__).parent / "fixtures" / "lm_eval" / "0.4.13" / "limit1.json"
 
@@ -50,6 +52,10 @@ def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistr
     assert "{" + "{" not in str(version), "a placeholder that the local runner leaves counts as empty"
 
 
+@pytest.mark.skipif(
+    tuple(map(int, kfp.__version__.split(".")[:2])) < (2, 17),
+    reason="before KFP 2.17 the local runner wants every artifact connected",
+)
 def test_a_pipeline_need_not_connect_any_artifact(registry: LocalRegistry, runner: Path) -> None:
     @dsl.pipeline
     def register_by_location(address: str) -> str:

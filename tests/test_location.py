@@ -9,12 +9,17 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-from builders import model_artifact, store_session_info
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from kfp_model_registry.shared import location
-from kfp_model_registry.shared.location import Artifact, Mount, received
-from model_registry.utils import s3_uri_from
+
+from .builders import model_artifact, store_session_info
+from .subject import location
+
+hypothesis = pytest.importorskip("hypothesis")
+given, example, st = hypothesis.given, hypothesis.example, hypothesis.strategies
+settings, HealthCheck = hypothesis.settings, hypothesis.HealthCheck
+
+Artifact: Any = location.Artifact
+Mount: Any = location.Mount
+received = location.received
 
 ENDPOINT = "?endpoint=http://minio-service.kubeflow:9000&defaultRegion=us-east-1"
 
@@ -268,6 +273,7 @@ def test_a_uri_that_names_its_endpoint_is_left_alone(locate: Locate, uri: str) -
 
 @pytest.mark.parametrize("region", ["us-east-1", ""])
 def test_the_form_is_the_client_s_own(locate: Locate, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3_uri_from = pytest.importorskip("model_registry.utils").s3_uri_from
     monkeypatch.setenv("AWS_S3_BUCKET", "b")
     monkeypatch.setenv("AWS_S3_ENDPOINT", "http://m:9000")
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
@@ -415,6 +421,11 @@ def test_on_the_local_runner_a_path_is_an_absolute_file_uri(
 
 
 # --- limits ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", [5, True, ["a"], {"a": 1}, " "])
+def test_a_model_folder_that_is_no_text_costs_no_registration(locate: Locate, folder: Any) -> None:
+    assert locate(artifact("gs://b/key", pvc_model_dir=folder)) == ("gs://b/key", [])
 
 
 def test_no_model_at_all_is_refused(locate: Locate) -> None:

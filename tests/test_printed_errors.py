@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-from certificates import certificate
-from kfp_model_registry.shared import address
-from local_registry import LocalRegistry, Request, encoded_error
-from registering import call, register
-from test_connection import jwt
+
+from .certificates import certificate
+from .local_registry import LocalRegistry, Request, encoded_error
+from .registering import call, register
+from .subject import address
+from .test_connection import jwt
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 Surroundings = tuple[Path, pytest.MonkeyPatch]
@@ -43,6 +43,8 @@ def unreachable(surroundings: Surroundings) -> None:
 
 
 def no_answer_in_time(surroundings: Surroundings) -> None:
+    import aiohttp
+
     ended = threading.Event()
     limit = aiohttp.ClientTimeout
 

@@ -7,20 +7,23 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from kfp_model_registry.shared.arguments import checked_custom
-from kfp_model_registry.shared.evaluation import evaluation_properties
-from kfp_model_registry.shared.properties import (
-    Properties,
-    custom_properties,
-    joined_properties,
-    named_properties,
-    property_name,
-    training_properties,
-)
-from kfp_model_registry.shared.provenance import Run, run_properties
-from kfp_model_registry.shared.redaction import redact
+
+from .subject import arguments, evaluation, properties, provenance, redaction
+
+hypothesis = pytest.importorskip("hypothesis")
+given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
+
+checked_custom = arguments.checked_custom
+evaluation_properties = evaluation.evaluation_properties
+Properties: Any = properties.Properties
+custom_properties = properties.custom_properties
+joined_properties = properties.joined_properties
+named_properties = properties.named_properties
+property_name = properties.property_name
+training_properties = properties.training_properties
+Run: Any = provenance.Run
+run_properties = provenance.run_properties
+redact = redaction.redact
 
 KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
 KEYS = st.text(max_size=12) | st.sampled_from(
@@ -86,6 +89,7 @@ def stored(custom: dict[Any, Any]) -> Properties:
     return custom_properties(checked_custom(custom))
 
 
+@settings(deadline=None)
 @given(METADATA)
 def test_any_training_metadata_is_storable(metadata: dict[str, Any]) -> None:
     properties = training_properties(metadata)
@@ -93,6 +97,7 @@ def test_any_training_metadata_is_storable(metadata: dict[str, Any]) -> None:
     assert all(re.fullmatch(r"training_[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name) for name in properties)
 
 
+@settings(deadline=None)
 @given(METADATA, st.dictionaries(st.sampled_from(["results", "groups", "n-shot", "group_subtasks"]) | KEYS, VALUES))
 def test_any_evaluation_is_storable(metadata: dict[str, Any], results: dict[str, Any]) -> None:
     properties = evaluation_properties(metadata, results, "s3://bucket/results.json")
@@ -100,6 +105,7 @@ def test_any_evaluation_is_storable(metadata: dict[str, Any], results: dict[str,
     assert properties["eval_results_uri"] == "s3://bucket/results.json"
 
 
+@settings(deadline=None)
 @given(METADATA, METADATA, st.dictionaries(KEYS, SCALARS, max_size=8))
 def test_all_sources_together_are_storable(training: dict, evaluation: dict, custom: dict) -> None:
     try:

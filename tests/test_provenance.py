@@ -10,11 +10,19 @@ from typing import Any
 
 import pytest
 from kfp import dsl
-from kfp_model_registry.shared import cluster as edge
-from kfp_model_registry.shared.cluster import Cluster
-from kfp_model_registry.shared.location import Mount
-from kfp_model_registry.shared.provenance import Run, custom_filled, filled, model_source, run_properties, traced
-from kubernetes_api import KubernetesApi, claim_volume, ephemeral_volume, mount, pod, workflow
+
+from .kubernetes_api import KubernetesApi, claim_volume, ephemeral_volume, mount, pod, workflow
+from .subject import cluster as edge
+from .subject import location, provenance
+
+Cluster: Any = edge.Cluster
+Mount: Any = location.Mount
+Run: Any = provenance.Run
+custom_filled = provenance.custom_filled
+filled = provenance.filled
+model_source = provenance.model_source
+run_properties = provenance.run_properties
+traced = provenance.traced
 
 POD = "train-x7k2p-system-container-impl-3961"
 NOTHING = Run()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from registering import add_artifact, add_version, call, fresh_name, models_named, register, text, values, versions_of
+
+from .registering import add_artifact, add_version, call, fresh_name, models_named, register, text, values, versions_of
 
 pytestmark = pytest.mark.registry
 

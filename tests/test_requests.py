@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import aiohttp
 import pytest
-from kfp_model_registry.shared.registration import semantic_version
-from kfp_model_registry.shared.registry import name_filter
-from kfp_model_registry.shared.session import retry_pause
-from local_registry import LocalRegistry, Request
-from registering import call, register, text, values
+
+from .local_registry import LocalRegistry, Request
+from .registering import call, register, text, values
+from .subject import registration, registry, session
+
+semantic_version = registration.semantic_version
+name_filter = registry.name_filter
+retry_pause = session.retry_pause
 
 FAULTS = "drop_before", "drop_after", "error_after", 500, 502, 503, 504, 429
 
@@ -288,6 +290,8 @@ def test_the_time_that_tries_take_counts_towards_the_minute(
 def test_a_request_waits_5_s_for_a_connection_and_30_s_for_an_answer(
     registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import aiohttp
+
     chosen: list[aiohttp.ClientTimeout] = []
     request = aiohttp.ClientSession.request
 
@@ -649,6 +653,25 @@ def test_an_update_whose_answer_stays_lost_is_not_called_undone(registry: LocalR
     registry.inject("error_after", match="PATCH .*/model_versions/", times=100)
     with pytest.raises(RuntimeError, match=r"the update of .* was done is not known"):
         register(registry.url, model_description="Changed.")
+
+
+@pytest.mark.parametrize("body", [b"<html>login</html>", b"", b'{"customProp'])
+def test_an_update_that_is_answered_by_somebody_else_is_not_called_done(registry: LocalRegistry, body: bytes) -> None:
+    register(registry.url, custom_properties={"q": 1.0})
+    registry.inject((200, "text/html", body), match="PATCH .*/model_versions/")
+    with pytest.raises(ConnectionError, match=r"no Model Registry JSON .* the update of .* was done is not known"):
+        register(registry.url, custom_properties={"q": 2.0})
+    register(registry.url, custom_properties={"q": 2.0})
+    assert values(registry.versions()[0])["q"] == 2.0
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_a_gateway_that_loses_its_route_for_a_moment_costs_no_registration(
+    registry: LocalRegistry, waits: list[float], number: int
+) -> None:
+    registry.inject((404, "text/plain", b"default backend - 404"), nth=number)
+    assert register(registry.url) == "1"
+    assert holds_one_of_each(registry)
 
 
 @pytest.mark.parametrize(("status", "body"), [(202, None), (201, b'{"id": "2"}')])

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from kfp_model_registry.shared import evaluation, json_outline, properties
+
+from .subject import evaluation, json_outline, properties
+
+hypothesis = pytest.importorskip("hypothesis")
+given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
 
 LM_EVAL = Path(__file__).parent / "fixtures" / "lm_eval"
 UNREADABLE = "The evaluation results could not be read"
@@ -379,6 +381,15 @@ def test_another_tool_s_file_is_told_from_an_evaluation(
 def test_a_list_is_told_from_an_evaluation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert evaluation.read_results(written(tmp_path / "results.json", [{"a": 1}] * 5)) == {}
     assert caplog.messages == [f"{UNREADABLE} (expected a JSON object, found a list{ONLY_LOCATION}"]
+
+
+def test_what_the_step_says_of_the_evaluation_is_not_crowded_out_by_scores() -> None:
+    own = {"eval_limit": 100, "eval_duration_seconds": 5, "eval_model_path": "/x"}
+    scores = {f"task{number}": {"acc,none": number / 1000, "acc_stderr,none": 0.01} for number in range(700)}
+    evaluated = evaluation.evaluation_properties(own, {"results": scores}, "")
+    recorded = properties.joined_properties({}, {}, evaluated, {})
+    assert len(recorded) == 1000
+    assert {name: recorded.get(name) for name in own} == {**own, "eval_limit": 100.0, "eval_duration_seconds": 5.0}
 
 
 def test_a_folder_holds_one_results_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kfp_model_registry.shared.arguments import checked_custom
-from kfp_model_registry.shared.evaluation import evaluation_properties, read_results
-from kfp_model_registry.shared.properties import training_properties
-from kfp_model_registry.shared.redaction import redact, without_credentials
-from kfp_model_registry.shared.report import printed_remarks
+
+from .subject import arguments, evaluation, properties, redaction, report
+
+checked_custom = arguments.checked_custom
+evaluation_properties = evaluation.evaluation_properties
+read_results = evaluation.read_results
+training_properties = properties.training_properties
+redact = redaction.redact
+without_credentials = redaction.without_credentials
+printed_remarks = report.printed_remarks
 
 A34 = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJlLWhlcmU"
@@ -163,6 +168,10 @@ def test_a_text_that_is_none_stays(text: str) -> None:
     ("text", "left"),
     [
         ("https://jane:pa@ss@host/x", "https://[REDACTED]@host/x"),
+        ("https://AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMIK7MDENG@host/k", "https://[REDACTED]@host/k"),
+        (f"https://ghp_{A34}:hunter2@host/k", "https://[REDACTED]@host/k"),
+        (f"https://glpat-{A34}:pa55@host/k", "https://[REDACTED]@host/k"),
+        (f"https://host/x?sig=hf_{A34}+rest&lr=1", "https://host/x?sig=[REDACTED]&lr=1"),
         ("postgres://:pw@db:5432/mlmd", "postgres://[REDACTED]@db:5432/mlmd"),
         ("password=hunter2 lr=0.1", "password=[REDACTED] lr=0.1"),
         ("password: hunter2", "password: [REDACTED]"),
