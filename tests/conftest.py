@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -30,9 +31,13 @@ SURROUNDINGS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marks are known from wherever the tests are run."""
+    """The marks are known from wherever the tests are run, and no machine is too slow for them."""
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
+    with contextlib.suppress(ImportError):  # not every environment that runs some of the tests has it
+        settings = importlib.import_module("hypothesis").settings
+        settings.register_profile("any machine", deadline=None)
+        settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -156,6 +156,16 @@ def test_the_log_gets_one_line_a_registration(registry: LocalRegistry, tmp_path:
     )
 
 
+@pytest.mark.parametrize(("version", "shown"), [("1.0.0", "v1.0.0"), ("main", "main"), ("v2.0", "v2.0")])
+def test_only_a_version_that_begins_with_a_digit_gets_a_v_in_the_steps_log(
+    registry: LocalRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str, shown: str
+) -> None:
+    register(registry.url, pvc_mount_path=str(tmp_path), model_version=version)
+    assert f"Registered fine-tuned-model {shown} at {registry.url}" in capsys.readouterr().out
+    line = f"Model Registry: fine-tuned-model v{version} (ID: 1)\n"
+    assert (tmp_path / "pipeline_log.txt").read_text() == line, "the shared log's line keeps its form"
+
+
 def test_the_log_names_the_version_that_increment_took(registry: LocalRegistry, tmp_path: Path) -> None:
     register(registry.url, source_pipeline_run_id="run-0")
     register(registry.url, pvc_mount_path=str(tmp_path), on_existing_version="increment")

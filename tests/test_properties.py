@@ -89,7 +89,6 @@ def stored(custom: dict[Any, Any]) -> Properties:
     return custom_properties(checked_custom(custom))
 
 
-@settings(deadline=None)
 @given(METADATA)
 def test_any_training_metadata_is_storable(metadata: dict[str, Any]) -> None:
     properties = training_properties(metadata)
@@ -97,7 +96,6 @@ def test_any_training_metadata_is_storable(metadata: dict[str, Any]) -> None:
     assert all(re.fullmatch(r"training_[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name) for name in properties)
 
 
-@settings(deadline=None)
 @given(METADATA, st.dictionaries(st.sampled_from(["results", "groups", "n-shot", "group_subtasks"]) | KEYS, VALUES))
 def test_any_evaluation_is_storable(metadata: dict[str, Any], results: dict[str, Any]) -> None:
     properties = evaluation_properties(metadata, results, "s3://bucket/results.json")
@@ -105,7 +103,6 @@ def test_any_evaluation_is_storable(metadata: dict[str, Any], results: dict[str,
     assert properties["eval_results_uri"] == "s3://bucket/results.json"
 
 
-@settings(deadline=None)
 @given(METADATA, METADATA, st.dictionaries(KEYS, SCALARS, max_size=8))
 def test_all_sources_together_are_storable(training: dict, evaluation: dict, custom: dict) -> None:
     try:

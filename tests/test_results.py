@@ -433,7 +433,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from(["results", "groups", "samples", "n-shot", "config", "git_hash", "other"]) | st.text(), JSON
@@ -456,7 +456,7 @@ def test_what_is_read_is_what_json_load_reads(members: dict[str, Any], indent: i
     assert list(found) == list(expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(JSON, st.integers(3, 40), st.booleans())
 def test_a_value_is_skipped_wherever_the_chunks_part(value: Any, chunk: int, ascii_only: bool) -> None:
     text = json.dumps({"x": [value], "r": [1, 2], "y": {"z": value}, "n": 7}, ensure_ascii=ascii_only)
