@@ -1,4 +1,4 @@
-"""What the caller asked for, checked before anything is read or sent."""
+"""What the caller asked for, checked before anything is read or sent; it does neither."""
 
 import os
 import unicodedata

@@ -1,4 +1,4 @@
-"""Names and values that every registry takes, and the sources joined."""
+"""Names and values that every registry takes, and the sources joined; it knows no score."""
 
 import hashlib
 import json

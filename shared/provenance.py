@@ -1,4 +1,4 @@
-"""Which run made the model, and how the version and its artifact name it."""
+"""Which run made the model, and how the version and its artifact name it; it asks nobody."""
 
 from dataclasses import astuple, dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is about to be written, whole before the first request, as the API takes it."""
+"""What is about to be written, whole before the first request, as the API takes it; it sends nothing."""
 
 import base64
 import re
