@@ -47,7 +47,7 @@ def property_name(prefix: str, key: str) -> str:
 
 def holds_placeholder(value: Any) -> bool:
     """Tell whether a text holds a KFP placeholder."""
-    return isinstance(value, str) and "{" + "{$" in value
+    return isinstance(value, str) and "{{$" in value
 
 
 def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
