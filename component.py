@@ -114,15 +114,11 @@ def model_registry(
         scores = evaluation.recorded(evaluated, results, model)
 
         pod = cluster.observe(request.run, location.needs_claims(request.model_uri, model, os.path.exists))
-        try:
-            uri = location.locate_model(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
-        except ValueError as problem:
-            if request.registry_url:
-                raise
-            uri = f"none ({problem})"
+        locate = location.locate_model if request.registry_url else location.location_or_reason
+        uri = locate(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
 
         run = provenance.traced(request.run, pod.run)
-        known = provenance.run_properties(run, str(model.metadata.get("model_name") or ""))
+        known = provenance.run_properties(run, model.metadata)
         custom = properties.custom_properties(provenance.custom_filled(request.custom, run))
         recorded = properties.joined_properties(known, custom, scores, training)
         planned = registration.Registration(request.card, uri, run, recorded)

@@ -27,13 +27,18 @@ log = logging.getLogger("model_registry")
 
 @dataclass(frozen=True)
 class Token:
-    """A bearer token and its file."""
+    """A bearer token.
+
+    Attributes:
+        path: The file that it was read from.
+        text: The token itself; it is never printed.
+    """
 
     path: str
     text: str
 
     def __str__(self) -> str:
-        """Name the token by its own, unverified claims."""
+        """Name the token by its own claims, unverified: account and audience are what a 401 is about."""
         try:
             payload = self.text.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -44,7 +49,15 @@ class Token:
 
 @dataclass(frozen=True)
 class Server:
-    """How the registry is reached, and why without a token if there is none."""
+    """How the registry is reached.
+
+    Attributes:
+        url: Scheme, host, port and path prefix.
+        authorities: CA bundles to trust beside the system's.
+        tokens: What to try in turn, if the server asks who we are.
+        proxy: The proxy's URL, perhaps with credentials; "" for none.
+        tokenless: Why there is no token, for the error.
+    """
 
     url: str
     authorities: tuple[str, ...] = ()
@@ -58,7 +71,18 @@ class Server:
 
 
 def registry_base_url(address: str, port: int) -> str:
-    """Read an address as people write it (README, "TLS and tokens")."""
+    """Read an address as people write it (README, "TLS and tokens").
+
+    Args:
+        address: Host, host:port, [IPv6]:port, or an http(s) URL, perhaps with a path prefix or the API's path.
+        port: The port, unless the address has one.
+
+    Returns:
+        `scheme://host:port/prefix`: https if the address says so, or for the ports 443 and 8443.
+
+    Raises:
+        ValueError: It is no address.
+    """
     refusal = ValueError(
         f"registry_address={redact(address)!r} is no server address: write a host, host:port, [IPv6]:port or an "
         "http(s):// URL, without user name, query or fragment. Nothing was sent."
@@ -85,7 +109,20 @@ def registry_base_url(address: str, port: int) -> str:
 
 
 def known_server(url: str, ca_path: str, environment: Mapping[str, str], account: str = ACCOUNT) -> Server:
-    """Find out how a server is reached from this pod."""
+    """Find out how a server is reached from this pod.
+
+    Args:
+        url: What `registry_base_url` made of the address.
+        ca_path: The caller's CA bundle, "" for none.
+        environment: The pod's environment, where KFP names its token.
+        account: The folder of the service account.
+
+    Returns:
+        The server; without a token, if that could be read on the way.
+
+    Raises:
+        ValueError: The caller's bundle is none.
+    """
     authorities = trusted_authorities(url, ca_path, f"{account}/service-ca.crt")
     tokens = mounted_tokens(environment.get("KF_PIPELINES_SA_TOKEN_PATH", ""), f"{account}/token")
     if not tokens or may_carry_token(url):
@@ -99,7 +136,7 @@ def known_server(url: str, ca_path: str, environment: Mapping[str, str], account
 
 
 def may_carry_token(url: str) -> bool:
-    """Tell whether a token is safe on the way."""
+    """Tell whether a token is safe on the way: over https, or to a name that only the cluster resolves."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https":
@@ -127,7 +164,7 @@ def mounted_tokens(kfp_path: str, account_path: str) -> tuple[Token, ...]:
 
 
 def trusted_authorities(url: str, ca_path: str, service_ca: str) -> tuple[str, ...]:
-    """Name the caller's and the cluster's CA bundle, for https."""
+    """Name the caller's and the cluster's CA bundle, for https; a bundle of the cluster that is none is left out."""
     bundles = []
     for path in filter(None, (ca_path, service_ca)) if url.startswith("https://") else ():
         try:
@@ -140,7 +177,7 @@ def trusted_authorities(url: str, ca_path: str, service_ca: str) -> tuple[str, .
 
 
 def proxy_for(url: str) -> str:
-    """Find the proxy, which must see no token in clear."""
+    """Find the proxy. One in the clear must see no token: so a name inside the cluster is asked directly."""
     target = urlsplit(url)
     if (target.scheme == "http" and may_carry_token(url)) or proxy_bypass(target.hostname or ""):
         return ""

@@ -1,4 +1,7 @@
-"""What the caller asked for, checked before anything is read or sent; it does neither."""
+"""What the caller asked for, checked before anything is read or sent; it does neither.
+
+A mistake in an argument is found here, or the request is whole: no other room checks an argument again.
+"""
 
 import os
 import unicodedata
@@ -19,7 +22,19 @@ CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments, checked; "" for what is not given."""
+    """The arguments, checked; "" for what is not given.
+
+    Attributes:
+        card: Name, version and description of the model.
+        model_uri: The location that the caller names.
+        workspace: The folder of `pvc_mount_path`.
+        log_path: The shared log's absolute path, inside the workspace.
+        registry_url: Scheme, host, port and path prefix of the registry; "" registers nothing.
+        ca_path: A CA bundle in the pod.
+        policy: One of POLICIES.
+        run: What the caller says of the run.
+        custom: The caller's own properties, as given.
+    """
 
     card: ModelCard
     model_uri: str
@@ -33,7 +48,18 @@ class Request:
 
 
 def checked(arguments: Mapping[str, Any]) -> Request:
-    """Check the arguments; an error is one sentence that names its argument."""
+    """Check the arguments.
+
+    Args:
+        arguments: The component's parameters by name. A text that still holds a KFP placeholder, as the local runner
+            leaves some, counts as empty.
+
+    Returns:
+        The request.
+
+    Raises:
+        ValueError: An argument cannot be used. One sentence names it and its value; nothing was sent.
+    """
     given = {name: "" if value is None or holds_placeholder(value) else value for name, value in arguments.items()}
     card = ModelCard(
         checked_name("model_name", given["model_name"], LONGEST_NAME),
@@ -67,17 +93,17 @@ def checked(arguments: Mapping[str, Any]) -> Request:
 
 
 def refusal(sentence: str) -> ValueError:
-    """Make the error for an argument."""
+    """Make the error for an argument: at this point nothing was sent."""
     return ValueError(f"{sentence} Nothing was sent.")
 
 
 def cleaned(text: object, longest: int = LONGEST_TEXT) -> str:
-    """Return a text as it is stored, without secrets."""
+    """Return a text as the registry stores it, without secrets."""
     return stored_text(redact(str(text)), longest)
 
 
 def checked_name(parameter: str, value: object, limit: int) -> str:
-    """Trim a name; refuse what the registry would, or store unreadably."""
+    """Trim a name; refuse what the registry would refuse, or store and never find again."""
     name = str(value).strip()
     if not name:
         raise refusal(f"{parameter} is empty: give the model a name and a version.")
@@ -89,7 +115,7 @@ def checked_name(parameter: str, value: object, limit: int) -> str:
 
 
 def shared_log_path(workspace: str, log_file: str) -> str:
-    """Find the shared log, inside the workspace."""
+    """Find the shared log, which no path (`..`, a link) leads out of the workspace."""
     if not workspace or not log_file:
         return ""
     root = os.path.realpath(workspace)
@@ -100,17 +126,15 @@ def shared_log_path(workspace: str, log_file: str) -> str:
 
 
 def checked_custom(custom: Any) -> dict[str, Any]:
-    """Check the caller's own properties."""
+    """Check the caller's own properties: they keep their names, so a name that no registry stores is an error."""
     if not isinstance(custom, dict):
         raise refusal(f"custom_properties is a {type(custom).__name__}, not a dict of values.")
     for name, value in custom.items():
         about = f"custom_properties: the name {redact(repr(name))}"
-        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
-            raise refusal(f"{about} must be a text of 1 to 255 characters.")
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or stored_text(name) != name:
+            raise refusal(f"{about} must be a text of 1 to 255 characters that a registry can store.")
         if name.lower() == "pipeline_run_id":
             raise refusal(f"{about} tells this step which version is its own: use source_pipeline_run_id instead.")
-        if stored_text(name) != name:
-            raise refusal(f"{about} holds a character that no registry stores.")
         if not isinstance(value, str | bool | int | float):
             raise refusal(f"{about} has a {type(value).__name__} as value, not a text, a number or a boolean.")
     return custom

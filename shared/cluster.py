@@ -1,4 +1,7 @@
-"""The Kubernetes edge: what this pod and its workflow say; it draws no conclusions."""
+"""The Kubernetes edge: what this pod and its workflow say; it draws no conclusions.
+
+Best effort: without a cluster, or without the right to read, the registration goes on and the log says what is unknown.
+"""
 
 import json
 import logging
@@ -14,21 +17,34 @@ from .provenance import Run, traced
 
 log = logging.getLogger("model_registry")
 
-
 SECONDS = 10.0
 REFERENCE = re.compile(r"\$\((\w+)\)")  # in a subPathExpr
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What was seen; mounts are None outside of a cluster."""
+    """What was seen.
+
+    Attributes:
+        run: What the pod's labels, its namespace and its workflow's annotation say of the run.
+        mounts: The pod's mounts; empty if they could not be read, None outside of a cluster.
+    """
 
     run: Run
     mounts: tuple[Mount, ...] | None
 
 
 def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
-    """Ask for what nothing nearer tells, and log what stays unknown."""
+    """Ask Kubernetes for what nothing nearer tells, in at most two calls, and log what stays unknown.
+
+    Args:
+        given: What the caller said of the run; a pod is asked only for the rest.
+        needs_claims: Whether the model may lie on a volume claim.
+        account: The folder of the service account.
+
+    Returns:
+        What was seen.
+    """
     run, reason = Run(), "this runs outside a cluster"
     mounts: tuple[Mount, ...] | None = None
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -65,7 +81,7 @@ def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
 
 
 def read(path: str, account: str) -> Any:
-    """Read an object, raw: the client's models refuse some."""
+    """Read an object, raw: the client's models refuse some. A call that hangs ends after SECONDS."""
     from kubernetes import client
     from kubernetes.config.incluster_config import InClusterConfigLoader
 
@@ -84,7 +100,7 @@ def read(path: str, account: str) -> Any:
 
 
 def pod_mounts(pod: dict[str, Any]) -> tuple[Mount, ...]:
-    """List the mounts of Argo's container, or of a notebook's."""
+    """List the mounts of Argo's container `main`, or of all containers of a notebook's pod."""
     claims = {}
     for volume in pod["spec"].get("volumes", []):
         claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")

@@ -1,4 +1,8 @@
-"""What lm-eval's and Eval Hub's results and metrics say, and which score is best; it knows no server."""
+"""What lm-eval's and Eval Hub's results and metrics say, and which score is best; it knows no server.
+
+Two sources say the same: the metrics that the evaluation step logged, which lost digits on the way, and its results
+file, which has them all. A score that both hold is recorded once, with the file's value.
+"""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +34,14 @@ NO_SCORES = ("name", "alias", "sample_len", "sample_count", "samples", "bypass",
 
 @dataclass(frozen=True)
 class Score:
-    """One score: `exact_match` of `gsm8k`, under the key `gsm8k_exact_match,strict-match`."""
+    """One score of an evaluation: `exact_match` of `gsm8k` is 0.62.
+
+    Attributes:
+        key: What its property is named after, such as `gsm8k_exact_match,strict-match`.
+        task: The task or group.
+        metric: The metric, without lm-eval's filter.
+        value: The number.
+    """
 
     key: str
     task: str
@@ -39,14 +50,32 @@ class Score:
 
 
 def recorded(metrics: Artifact, results: Artifact, model: Artifact) -> Properties:
-    """Record what the evaluation's artifacts say, and AutoGluon's model of itself."""
+    """Record what the evaluation's artifacts say, and AutoGluon's model of itself.
+
+    Args:
+        metrics: What the evaluation step logged.
+        results: The full results, a file or a folder with one.
+        model: The model's artifact.
+
+    Returns:
+        The properties, the foremost first: what is too much is cut from the end.
+    """
     members = read_results(results.path) if results != Artifact() else {}
     said = evaluation_properties(metrics.metadata, members, store_location(results.uri, results.metadata))
     return with_test_metrics(said, model.metadata)
 
 
 def read_results(path: str) -> Members:
-    """Read lm-eval's or Eval Hub's results, a file or a folder with one, but never its `samples`, however large."""
+    """Read lm-eval's or Eval Hub's results, but never their `samples`, however large.
+
+    A file that is broken or of another shape costs its properties only.
+
+    Args:
+        path: A file, or a folder with one JSON file.
+
+    Returns:
+        The wanted members, {} if there are none to be had; the log says why.
+    """
     try:
         with open(results_file(path), "rb") as file:
             results = read_outline(file, WANTED)
@@ -75,7 +104,16 @@ def results_file(path: str) -> str:
 
 
 def evaluation_properties(metadata: Members, results: Members, results_uri: str) -> Properties:
-    """Record metrics and results: the best score first, one that both hold once."""
+    """Record metrics and results: the best score first, one that both hold once.
+
+    Args:
+        metadata: What the evaluation step logged.
+        results: The members of the results file.
+        results_uri: Where the file is, "" if unknown.
+
+    Returns:
+        The properties, in the order of their weight.
+    """
     job, results = (results, {}) if is_hub_job(results) else ({}, results)
     benchmarks, (scores, without_number) = hub_entries(job), lm_scores(results)
     remark("Evaluation scores without a number, left out", (property_name("eval", key) for key in without_number))
@@ -98,13 +136,13 @@ def evaluation_properties(metadata: Members, results: Members, results_uri: str)
 
 
 def comparable(key: str, value: Any) -> tuple[str, float | str]:
-    """Write an entry as both sources can: KFP's store keeps six decimals."""
+    """Write an entry as both sources can: KFP's metadata store keeps six decimals (measured)."""
     stored = property_value(key, value)
     return property_name("eval", key), round(stored, 6) if isinstance(stored, float) else stored
 
 
 def logged_scores(entries: list[Entry]) -> list[Score]:
-    """Read top-level scores from metrics."""
+    """Read the scores of top-level tasks from what was logged, by their aliases."""
     return [
         Score(key, match[1] or "", match[2], number)
         for key, value in entries
@@ -113,7 +151,18 @@ def logged_scores(entries: list[Entry]) -> list[Score]:
 
 
 def best_score(scores: list[Score], results: Members) -> Score | None:
-    """Pick the highest share of top-level tasks and groups."""
+    """Pick the best score: the highest share of right answers (0 to 1) among top-level tasks and groups.
+
+    A metric is a share by its name, from a list: `per_option_accuracy_A`, `NoAns_f1` and `acc_stderr_clt` are none
+    (measured). A task with a share above 1 reports percentages, so none of its scores counts.
+
+    Args:
+        scores: All scores.
+        results: The members of the results file: its groups, and which metrics are better high.
+
+    Returns:
+        The best one, None if no share is there.
+    """
     shares = [score for score in scores if score.metric in SHARES or PASS_AT_K.fullmatch(score.metric)]
     left_out = subtask_names(results) | {score.task for score in shares if score.value > 1}  # percentages
     candidates = [score for score in shares if score.task not in left_out and score.value >= 0]
@@ -122,7 +171,7 @@ def best_score(scores: list[Score], results: Members) -> Score | None:
 
 
 def tables(results: Members) -> dict[str, Members]:
-    """Return what stands under each task."""
+    """Return what stands under each task and group."""
     found = dict_at(results, "groups") | dict_at(results, "results")
     return {task: dict_at(found, task) for task in found}
 
@@ -143,7 +192,7 @@ def lm_scores(results: Members) -> tuple[list[Score], list[str]]:
 
 
 def logged_entries(results: Members) -> list[Entry]:
-    """List what metrics may repeat, by task and by alias."""
+    """List what the logged metrics may repeat: lm-eval's component names a task by its alias."""
     return [
         (f"{shown_as}_{name}", value)
         for task, table in tables(results).items()
@@ -166,7 +215,7 @@ def subtask_names(results: Members) -> set[str]:
 
 
 def higher_is_better(task: str, metric: str, results: Members) -> bool:
-    """Say whether high is good, for a group as for its subtasks."""
+    """Say whether high is good; a group that does not say so is asked through its subtasks."""
     declared = dict_at(results, "higher_is_better")
     asked = [task]
     for name in asked:  # it grows on the way
@@ -176,7 +225,7 @@ def higher_is_better(task: str, metric: str, results: Members) -> bool:
 
 
 def facts(results: Members) -> list[Entry]:
-    """Say which harness evaluated, and its limit."""
+    """Say which harness evaluated, and whether it was limited."""
     return [
         ("harness_version", results.get("lm_eval_version") or results.get("lmms_eval_version")),
         ("harness_git_hash", results.get("git_hash")),
@@ -201,12 +250,12 @@ def counts(results: Members) -> list[Entry]:
 
 
 def is_hub_job(results: Members) -> bool:
-    """Tell whether these are Eval Hub's."""
+    """Tell whether these are Eval Hub's results."""
     return "state" in results or isinstance(dict_at(results, "results").get("benchmarks"), list)
 
 
 def hub_entries(job: Members) -> list[Entry]:
-    """List what Eval Hub measured and what passed, as numbers."""
+    """List what Eval Hub measured and what passed, as numbers, under the names that its component logs."""
     results = dict_at(job, "results")
     verdict, benchmarks = dict_at(results, "test"), results.get("benchmarks")
     found = [("overall_score", verdict.get("score")), *((part, verdict.get(part)) for part in ("threshold", "pass"))]

@@ -1,6 +1,7 @@
 """A JSON file of any size without what is not wanted; it knows no evaluation.
 
-Streaming parsers are slower than json.load, or refuse the NaN that Python writes (measured).
+`samples` can make a results file hundreds of megabytes large. Streaming parsers are slower than json.load, or refuse
+the NaN that Python writes (measured): so regular expressions copy the text without it, a megabyte at a time.
 """
 
 import json
@@ -20,7 +21,10 @@ Members = dict[str, Any]
 
 
 def outlined(file: BinaryIO, wanted: tuple[str, ...]) -> bytearray:
-    """Copy a JSON object's text, with null for lists and objects that are not wanted."""
+    """Copy a JSON object's text, with null for those of its lists and objects that are not wanted.
+
+    The loop counts brackets. A chunk is cut anywhere: what its end leaves open is looked at again with the next one.
+    """
     wanted_name = re.compile(rf'"({"|".join(wanted)})"\s*:\s*\Z'.encode())
     kept, rest = bytearray(), b""
     depth, skipping, in_long_string = 0, False, False
@@ -53,7 +57,18 @@ def outlined(file: BinaryIO, wanted: tuple[str, ...]) -> bytearray:
 
 
 def read_outline(file: BinaryIO, wanted: tuple[str, ...]) -> Members:
-    """Read a JSON object; what is not wanted is None."""
+    """Read a JSON object without what is not wanted, in memory for what is.
+
+    Args:
+        file: The file, in bytes.
+        wanted: The names of the members whose lists and objects are kept.
+
+    Returns:
+        The members; a list or object that is not wanted is None. All numbers are doubles.
+
+    Raises:
+        ValueError: It is no JSON object; the text says what was found.
+    """
     try:
         members = json.loads(outlined(file, wanted), parse_int=float)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
@@ -64,13 +79,13 @@ def read_outline(file: BinaryIO, wanted: tuple[str, ...]) -> Members:
 
 
 def dict_at(members: Members, name: str) -> Members:
-    """Return the dict under a name, or {}."""
+    """Return the dict under a name, {} if there is another value or none."""
     value = members.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def number_of(value: Any) -> float | None:
-    """Read a number, or the text of one."""
+    """Read a number, or the text of one; None if it is neither."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

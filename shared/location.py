@@ -1,4 +1,7 @@
-"""Where KFP's artifacts and the model are, as URIs for KServe and the UI; others say what is mounted and exists."""
+"""Where KFP's artifacts and the model are, as URIs for KServe and the UI; others say what is mounted and exists.
+
+The order: the caller's URI, the artifact's own, the claim that holds a path. Never a path inside a pod.
+"""
 
 import json
 import os.path
@@ -20,7 +23,13 @@ LONGEST_URI = 2600  # bytes; PostgreSQL takes no more (measured)
 
 @dataclass(frozen=True)
 class Artifact:
-    """An input artifact and its copy's path here; empty if not connected."""
+    """An input artifact, empty if none is connected.
+
+    Attributes:
+        uri: Where KFP keeps it.
+        path: Its copy in this pod.
+        metadata: Its metadata, less what still holds a placeholder.
+    """
 
     uri: str = ""
     path: str = ""
@@ -29,7 +38,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Mount:
-    """A mount of this pod; lasting if its claim outlives the run."""
+    """A volume mount of this pod.
+
+    Attributes:
+        path: Where it is mounted.
+        sub_path: The folder of the volume that is mounted, "" for all of it.
+        claim: The volume's claim, "" if it has none.
+        lasting: Whether the claim outlives the run.
+    """
 
     path: str
     sub_path: str
@@ -39,14 +55,26 @@ class Mount:
 
 @dataclass(frozen=True)
 class BestModel:
-    """The model to deploy: its folder in the artifact, and its scores; empty where unknown."""
+    """The model of an AutoGluon artifact that is to be deployed.
+
+    Attributes:
+        folder: Its folder in the artifact, "" if unknown.
+        metrics: Its scores on the test data.
+    """
 
     folder: str
     metrics: dict[str, Any]
 
 
 def received(artifact: Any) -> Artifact:
-    """Read an input artifact, less the placeholders that KFP never resolves (measured)."""
+    """Read an input artifact, less the placeholders that KFP never resolves in an importer's metadata (measured).
+
+    Args:
+        artifact: What KFP passes, None if nothing is connected.
+
+    Returns:
+        Its parts.
+    """
     if artifact is None:
         return Artifact()
     if not isinstance(artifact.metadata, dict):  # KFP cannot tell the path then either
@@ -56,7 +84,16 @@ def received(artifact: Any) -> Artifact:
 
 
 def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
-    """Tell whether the mounts will be asked for."""
+    """Tell whether the pod's mounts will be asked for: a look at Kubernetes, which many accounts may not take.
+
+    Args:
+        model_uri: The caller's location, "" for none.
+        artifact: The model's artifact.
+        exists: Tells whether a path exists.
+
+    Returns:
+        Whether the model may lie on a volume claim.
+    """
     if given := model_uri.strip():
         return given.startswith("/")
     return not URI.match(artifact.uri) or ("pvc_model_dir" in artifact.metadata and is_unwritten(artifact, exists))
@@ -65,7 +102,22 @@ def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
 def locate_model(
     model_uri: str, artifact: Artifact, workspace: str, mounts: Sequence[Mount] | None, exists: Exists
 ) -> str:
-    """Find the URI to register: the caller's, the artifact's, or that of the claim that holds the model."""
+    """Find the URI to register: the caller's, the artifact's, or that of the claim that holds the model.
+
+    Args:
+        model_uri: The caller's location, a URI or an absolute path; "" for none.
+        artifact: The model's artifact.
+        workspace: The folder of `pvc_mount_path`, "" for none.
+        mounts: This pod's mounts, None outside of a cluster.
+        exists: Tells whether a path exists.
+
+    Returns:
+        The URI: `s3://…?endpoint=…`, `gs://`, `oci://`, `pvc://<claim>/<path>`, `file://` outside of a cluster, or what
+        the caller gave.
+
+    Raises:
+        ValueError: There is no model, no claim is known to hold it, or its URI is too long. Nothing was registered.
+    """
     given = model_uri.strip()
     if URI.match(given):
         location = store_location(given, {})
@@ -84,10 +136,33 @@ def locate_model(
     return location
 
 
+def location_or_reason(*where: Any) -> str:
+    """Find the URI, or say why there is none: where nothing will be registered, that is no error.
+
+    Args:
+        where: What `locate_model` takes.
+
+    Returns:
+        The URI, or "none" and the reason, to be printed.
+    """
+    try:
+        return locate_model(*where)
+    except ValueError as problem:
+        return f"none ({problem})"
+
+
 def store_location(uri: str, metadata: dict[str, Any]) -> str:
     """Write where a model or results are stored, without credentials.
 
-    `s3://bucket/key?endpoint=…&defaultRegion=…`, the key verbatim, serves KServe and the UI.
+    `s3://bucket/key?endpoint=…&defaultRegion=…` is the one S3 form whose location the registry's UI shows, and KServe's
+    downloader takes the key verbatim (measured); `minio://` cannot be served at all.
+
+    Args:
+        uri: The URI.
+        metadata: The artifact's metadata, with KFP's session info.
+
+    Returns:
+        The URI to register; for S3 without an endpoint `s3://bucket/key` alone, with a line in the log.
     """
     location = without_credentials(uri)
     if location != uri:
@@ -137,7 +212,7 @@ def artifact_location(artifact: Artifact, workspace: str, mounts: Sequence[Mount
 
 
 def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
-    """Name the claim that holds a path, and the path in it."""
+    """Name the claim that holds a path, and the path in it; the local runner has files."""
     path = os.path.abspath(path)
     if mounts is None:
         return f"file://{path}"
@@ -157,7 +232,7 @@ def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
 
 
 def s3_query(metadata: dict[str, Any]) -> str:
-    """Write KFP's session info as a query."""
+    """Write KFP's session info (a JSON text, all values texts; measured) as a query, "" without an endpoint."""
     try:
         session = json.loads(metadata["store_session_info"])
         names = ("endpoint", "region", "disableSSL")
@@ -177,12 +252,12 @@ def s3_query(metadata: dict[str, Any]) -> str:
 
 
 def is_unwritten(artifact: Artifact, exists: Exists) -> bool:
-    """Tell whether KFP copied nothing, as no step wrote it (measured)."""
+    """Tell whether KFP copied nothing, as no step wrote it: KFP names outputs that a step never wrote (measured)."""
     return bool(artifact.path) and not exists(artifact.path) and not artifact.uri.startswith("oci://")
 
 
 def best_model(metadata: dict[str, Any]) -> BestModel | None:
-    """Read a model artifact's metadata; None if not AutoGluon's."""
+    """Read AutoGluon's metadata; None if the artifact is not AutoGluon's."""
     context = members(metadata.get("context"))
     models = unwrapped(context.get("models"))
     if models is None and "location" not in context:
@@ -197,7 +272,15 @@ def best_model(metadata: dict[str, Any]) -> BestModel | None:
 
 
 def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Properties:
-    """Add the test metrics that the evaluation lacks."""
+    """Add AutoGluon's test metrics, where the evaluation does not give them.
+
+    Args:
+        evaluation: What the evaluation's artifacts say.
+        metadata: The model artifact's metadata.
+
+    Returns:
+        The properties of both.
+    """
     best = best_model(metadata)
     scores = named_properties("eval", metric_entries(best.metrics)) if best else {}
     given = {name.lower() for name in evaluation}
@@ -205,7 +288,7 @@ def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Prope
 
 
 def inner_folder(folder: Any) -> str:
-    """Return a folder if it is inside the artifact; once its file was named."""
+    """Return a folder if it is inside the artifact; the first components named a file in it."""
     path = os.path.normpath(folder).removesuffix("/predictor.pkl") if isinstance(folder, str) else ""
     return "" if path.split("/")[0] in ("", ".", "..") else path
 

@@ -1,4 +1,8 @@
-"""Names and values that every registry takes, and the sources joined; it knows no score."""
+"""Names and values that every registry takes, and the sources joined; it knows no score.
+
+A property's name needs no quotes in the server's filter (`eval_arc_easy_acc > 0.7`), and its value is a double or a
+text: what a database would merge, cut, refuse or hide is settled here.
+"""
 
 import hashlib
 import json
@@ -25,7 +29,12 @@ log = logging.getLogger("model_registry")
 
 
 def remark(what: str, names: Iterable[str]) -> None:
-    """Log how many names these are, and the first ten."""
+    """Log how many names these are, and the first ten.
+
+    Args:
+        what: What became of them.
+        names: Their names; without one nothing is logged.
+    """
     if listed := list(names):
         shown = [stored_text(name, 300) for name in listed[:10]] + ["…"] * (len(listed) > 10)
         log.info("%s: %s (%s).", what, f"{len(listed):,}", ", ".join(shown))
@@ -37,7 +46,15 @@ def plain_word(key: str) -> str:
 
 
 def property_name(prefix: str, key: str) -> str:
-    """Name a key's property, as in `eval_arc_easy_acc > 0.7`."""
+    """Name a key's property.
+
+    Args:
+        prefix: "training" or "eval".
+        key: What the source calls it; a prefix that is there is not repeated.
+
+    Returns:
+        The name, of at most 255 characters: a longer one ends in a short hash of the key.
+    """
     word = plain_word(key)
     name = f"{prefix}_{word[len(prefix) + 1 :] if word.lower().startswith(f'{prefix}_') else word}"
     if len(name) > LONGEST_NAME:
@@ -46,12 +63,19 @@ def property_name(prefix: str, key: str) -> str:
 
 
 def holds_placeholder(value: Any) -> bool:
-    """Tell whether a text holds a KFP placeholder."""
+    """Tell whether a text still holds a KFP placeholder."""
     return isinstance(value, str) and "{{$" in value
 
 
 def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
-    """List what a Metrics artifact holds, nested dicts with dotted keys."""
+    """List what a Metrics artifact holds.
+
+    Args:
+        metadata: The artifact's metadata.
+
+    Returns:
+        Key and value, of nested dicts with dotted keys; without what KFP itself keeps there.
+    """
     pending = [(str(key), value) for key, value in reversed(metadata.items()) if key not in KFP_KEYS]
     entries = []
     while pending:
@@ -65,7 +89,7 @@ def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
 
 
 def unwrapped(value: Any) -> Any:
-    """Take a value out of KFP's `{"list": […]}` or `{"struct": {…}}`."""
+    """Take a value out of KFP's wrappers `{"list": […]}` and `{"struct": {…}}`."""
     while isinstance(value, dict) and len(value) == 1:
         wrapper, content = next(iter(value.items()))
         if (wrapper, type(content)) not in (("list", list), ("struct", dict)):
@@ -75,7 +99,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def stored_number(value: float) -> float | str:
-    """Return a double, as text if JSON has none (a 400, measured)."""
+    """Return a double, as text if JSON has none: NaN and infinities are a 400 from the server (measured)."""
     try:
         number = float(value)
     except OverflowError:
@@ -86,7 +110,15 @@ def stored_number(value: float) -> float | str:
 
 
 def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return text that the server takes and gives back."""
+    """Return text that the server takes and gives back.
+
+    Args:
+        text: Any text.
+        longest: Its most characters; a longer one is cut and says so at its end.
+
+    Returns:
+        The text without NUL (refused; measured), lone surrogates (no UTF-8) and STRUCT_MARK at its beginning.
+    """
     text = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
     if len(text) > longest:
         ending = f"… [cut from {len(text):,} characters]"
@@ -95,7 +127,17 @@ def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def property_value(key: str, value: Any) -> float | str:
-    """Turn a value into a double, or a text without secrets."""
+    """Turn a value into what is stored, without secrets.
+
+    All numbers become doubles: ints are stored in 32 bits, and KFP makes 3 of 3.0 on a cluster only (measured).
+
+    Args:
+        key: Its key: one that names a credential hides a text.
+        value: A JSON value.
+
+    Returns:
+        A double or a text; "" for None.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):  # the registry's UI hides the bool type
@@ -110,7 +152,7 @@ def property_value(key: str, value: Any) -> float | str:
 
 
 def publishable(key: str, value: Any) -> Any:
-    """Return a value without secrets, and with ints where KFP may have made doubles."""
+    """Return a value without secrets, and with ints where KFP may have made doubles of them."""
     value = unwrapped(value)
     if isinstance(value, int | float) and not isinstance(value, bool):  # never a secret
         number = stored_number(value)
@@ -131,7 +173,15 @@ def publishable(key: str, value: Any) -> Any:
 def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
     """Name and clean what a source measured; two values never share a name.
 
-    A key without the prefix comes first: logs hold `learning_rate` beside `training_learning_rate`.
+    Names are compared in any case, as MySQL does. Of two keys on one name with different values the second gets a
+    number; a key without the prefix comes first: logs hold `learning_rate` beside `training_learning_rate` (measured).
+
+    Args:
+        prefix: "training" or "eval".
+        entries: Key and value.
+
+    Returns:
+        The properties; what is empty is left out, what is renamed is logged.
     """
     stored = [(redact(key), property_value(key, value)) for key, value in entries]
     bare = {f"{prefix}_{plain_word(key)}".lower() for key, _ in stored}
@@ -161,17 +211,27 @@ def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
 
 
 def training_properties(metadata: dict[str, Any]) -> Properties:
-    """Record the training step's metrics."""
+    """Record the training step's metrics and hyperparameters."""
     return named_properties("training", metric_entries(metadata))
 
 
 def custom_properties(given: dict[str, Any]) -> Properties:
-    """Store the caller's own; an empty text stays, as it makes a label."""
+    """Store the caller's own, under their own names; an empty text stays, as it makes a label."""
     return {name: property_value(name, value) for name, value in given.items()}
 
 
 def joined_properties(run: Properties, custom: Properties, evaluation: Properties, training: Properties) -> Properties:
-    """Join the sources: the caller's win, what matters least is cut."""
+    """Join the sources; at most MOST_PROPERTIES are kept, what matters least is cut.
+
+    Args:
+        run: What names the run.
+        custom: The caller's; they win.
+        evaluation: The evaluation's, the foremost first.
+        training: The training's.
+
+    Returns:
+        All properties of the version.
+    """
     # An evaluation of hundreds of tasks must not crowd out the hyperparameters.
     foremost = dict(list(evaluation.items())[: MOST_PROPERTIES // 2])
     given = {name.lower() for name in custom}

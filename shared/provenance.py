@@ -13,7 +13,15 @@ PLACEHOLDERS = {"pipeline_job_uuid": "id", "pipeline_job_name": "name", "pipelin
 
 @dataclass(frozen=True)
 class Run:
-    """A pipeline run, "" for unknown facts; the resource is its Argo Workflow."""
+    """A pipeline run; "" for what is unknown.
+
+    Attributes:
+        pipeline_name: The pipeline.
+        id: The run's ID.
+        name: The run's display name.
+        namespace: The run's namespace.
+        resource_name: The Argo Workflow that runs it.
+    """
 
     pipeline_name: str = ""
     id: str = ""
@@ -23,12 +31,27 @@ class Run:
 
 
 def traced(given: Run, seen: Run) -> Run:
-    """Complete what the caller said of the run."""
+    """Complete what the caller said of the run.
+
+    Args:
+        given: What is said of it, and wins.
+        seen: What is known otherwise.
+
+    Returns:
+        The run.
+    """
     return Run(*(fact or other for fact, other in zip(astuple(given), astuple(seen), strict=True)))
 
 
 def model_source(run: Run) -> dict[str, str]:
-    """Name the run on the artifact."""
+    """Name the run on the artifact: the UI shows its group, ID and name only together.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The artifact's `modelSource…` fields, without those that are unknown.
+    """
     source = {
         "modelSourceKind": "kfp",
         "modelSourceClass": "pipelinerun",
@@ -39,14 +62,31 @@ def model_source(run: Run) -> dict[str, str]:
     return {field: stored_text(redact(value)) for field, value in source.items() if value}
 
 
-def run_properties(run: Run, base_model: str) -> Properties:
-    """Name the run on the version; the UI shows empty values as labels."""
-    known = zip((*RUN_PROPERTIES, "base_model"), (*astuple(run)[: len(RUN_PROPERTIES)], base_model), strict=True)
-    return {name: property_value(name, value) for name, value in known if value.strip()}
+def run_properties(run: Run, metadata: dict[str, Any]) -> Properties:
+    """Name the run, and the base model, on the version.
+
+    Args:
+        run: The run.
+        metadata: The model artifact's metadata; its `model_name` is the model that was tuned.
+
+    Returns:
+        The properties; none is empty, since the UI shows that as a label.
+    """
+    known = dict(zip(RUN_PROPERTIES, astuple(run), strict=False))
+    known["base_model"] = str(metadata.get("model_name") or "")
+    return {name: property_value(name, value) for name, value in known.items() if value.strip()}
 
 
 def custom_filled(custom: dict[str, Any], run: Run) -> dict[str, Any]:
-    """Fill in the caller's properties, less those that keep a placeholder."""
+    """Fill in the placeholders of the caller's properties, as KFP's driver never does inside a dict (measured).
+
+    Args:
+        custom: The caller's properties.
+        run: What is known of the run.
+
+    Returns:
+        The properties, less those that keep a placeholder; the log names them.
+    """
     texts = {name: filled(value, run) for name, value in custom.items() if isinstance(value, str)}
     unknown = [name for name, text in texts.items() if text is None]
     remark("custom_properties with an unknown placeholder, left out", unknown)

@@ -1,4 +1,8 @@
-"""What a secret is and how it is hidden; it knows names and texts only."""
+"""What a secret is and how it is hidden; it knows names and texts only.
+
+Registry and log are read by many, for ever. A key that names a credential and a value that looks like one are hidden; a
+number never is, and neither are the names that only sound like it (`max_tokens`, `eos_token`).
+"""
 
 import re
 
@@ -61,7 +65,14 @@ SIGNATURE = re.compile(
 
 
 def names_credential(key: str) -> bool:
-    """Tell whether a key names a credential."""
+    """Tell whether a key names a credential.
+
+    Args:
+        key: A key in any notation: `hf_token`, `hfToken`, `HF-TOKEN`.
+
+    Returns:
+        Whether what stands under it is secret, unless it is a number.
+    """
     words = WORD_EDGE.sub("_", key).lower().strip("_")
     if CREDENTIAL_NAME.search(words):
         return True
@@ -69,7 +80,14 @@ def names_credential(key: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """Hide the secrets in a text."""
+    """Hide the secrets in a text: what looks like one, and what a credential's name introduces.
+
+    Args:
+        text: Any text. The time is linear in its length.
+
+    Returns:
+        The text with HIDDEN in their place.
+    """
     text = SECRET_TEXT.sub(HIDDEN, text)
     done, position = "", 0
     while pair := PAIR.search(text, position):
@@ -83,6 +101,13 @@ def redact(text: str) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """Drop `user:password@`, `token@` (http) and signatures, not abfs's `container@` or oci's `@sha256:`."""
+    """Drop a URI's credentials: it stays a location that others, with their own, can use.
+
+    Args:
+        uri: A URI.
+
+    Returns:
+        It without `user:password@`, `token@` (http) and signatures; abfs's `container@` and oci's `@sha256:` are none.
+    """
     clean = USER_INFO.sub(r"\1", uri)
     return SIGNATURE.sub(r"\1REDACTED", HTTP_USER_INFO.sub(r"\1", clean)) if clean.lower().startswith("http") else clean

@@ -20,7 +20,16 @@ SEMANTIC_VERSION = re.compile(
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the caller says of the model."""
+    """What the caller says of the model, checked and without secrets.
+
+    Attributes:
+        model_name: The registered model's name.
+        version_name: The version's name.
+        description: The version's description, and the model's if it is created here.
+        author: The version's author, and the model's owner if it is created here.
+        format_name: The artifact's format, such as "pytorch".
+        format_version: The version of that format.
+    """
 
     model_name: str
     version_name: str
@@ -32,7 +41,14 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Registration:
-    """A version and its artifact as they shall be; the properties hold the run's."""
+    """A version and its artifact as they shall be.
+
+    Attributes:
+        card: Names and descriptions.
+        uri: Where the model is.
+        run: The run that made it.
+        properties: All of the version's properties that are ours to write, the run's among them.
+    """
 
     card: ModelCard
     uri: str
@@ -41,20 +57,27 @@ class Registration:
 
     @property
     def run_id(self) -> str:
-        """The run's ID as stored."""
+        """The run's ID as it is stored, which the raw one may differ from; "" if unknown."""
         return str(self.properties.get("pipeline_run_id", ""))
 
     def model_body(self) -> JSON:
-        """The model, as created."""
+        """The registered model, as it is created."""
         card = self.card
         return given(name=card.model_name, description=card.description, owner=card.author, state="LIVE")
 
     def version_body(self, name: str, model_id: str) -> JSON:
-        """The version, as created."""
+        """The version, as it is created."""
         return given(name=name, registeredModelId=model_id, state="LIVE", **self.version_fields({}))
 
     def version_fields(self, version: JSON) -> JSON:
-        """The version's fields, merged with what it says."""
+        """The version's fields as they shall be, merged with what it says.
+
+        Args:
+            version: The version as the server shows it, {} for a new one.
+
+        Returns:
+            All fields that are ours to write; what the caller left empty stays as it is.
+        """
         return {
             "description": self.card.description or version.get("description", ""),
             "author": self.card.author or version.get("author", ""),
@@ -62,11 +85,11 @@ class Registration:
         }
 
     def artifact_body(self) -> JSON:
-        """The artifact, as created; "<version ID>:<name>" has 255 characters."""
+        """The artifact, as it is created; the server stores "<version ID>:<name>" in 255 characters."""
         return given(name=self.card.model_name[:244], state="LIVE", **self.artifact_fields())
 
     def artifact_fields(self) -> JSON:
-        """The artifact's fields."""
+        """The artifact's fields as they shall be."""
         return {
             "artifactType": "model-artifact",
             "uri": self.uri,
@@ -76,21 +99,29 @@ class Registration:
         }
 
     def with_facts_of(self, version: JSON, artifact: JSON) -> "Registration":
-        """Keep what our own version knows of the run."""
+        """Keep what our own version knows of the run and this try does not, such as its name.
+
+        Args:
+            version: A version that this run may have made.
+            artifact: Its artifact; if the two name different runs, their facts are nobody's.
+
+        Returns:
+            This registration, with the run completed.
+        """
         known = text_property(version, "pipeline_run_id")
         if not known or self.run_id not in ("", known) or artifact.get("modelSourceId", known) != known:
             return self
         run = traced(self.run, Run(*(text_property(version, name) for name in RUN_PROPERTIES)))
-        return replace(self, run=run, properties=run_properties(run, "") | self.properties)
+        return replace(self, run=run, properties=run_properties(run, {}) | self.properties)
 
 
 def given(**fields: Any) -> JSON:
-    """Leave out empty fields."""
+    """Leave out empty fields: the server would store an empty text as one."""
     return {name: value for name, value in fields.items() if value}
 
 
 def text_property(entity: JSON, name: str) -> str:
-    """Read a text property, or ""."""
+    """Read a text property of an entity, "" if it has none."""
     value = (entity.get("customProperties") or {}).get(name)
     return str(value.get("string_value") or "") if isinstance(value, dict) else ""
 
@@ -103,25 +134,34 @@ def typed(value: float | str) -> JSON:
 
 
 def merged_properties(present: JSON, properties: Properties) -> JSON:
-    """Merge into a version's properties, as a PATCH replaces all (measured)."""
+    """Merge our properties into a version's, since a PATCH replaces the whole map (measured).
+
+    What a registration writes (OWN_NAMES) is replaced as a set, what people added stays. Names that differ only in case
+    are one, as MySQL has it.
+    """
     replaced = {name.lower() for name in properties}
-    kept = {
-        name: value for name, value in present.items() if name.lower() not in replaced and not OWN_NAMES.match(name)
-    }
-    return kept | {name: typed(value) for name, value in properties.items()}
+    others = {n: value for n, value in present.items() if n.lower() not in replaced and not OWN_NAMES.match(n)}
+    return others | {name: typed(value) for name, value in properties.items()}
 
 
 def without_retyped(present: JSON, properties: JSON) -> JSON:
     """Leave out the properties whose type changes, as from "N/A" to 0.7.
 
     Servers before 0.3.9 keep such a value unless it was gone in between (their source, internal/db/service).
+
+    Args:
+        present: The property map as the server shows it.
+        properties: The map as it shall be.
+
+    Returns:
+        The map to write first, if it is shorter.
     """
     types = {name: value.get("metadataType") for name, value in present.items() if isinstance(value, dict)}
     return {name: value for name, value in properties.items() if types.get(name) in (None, value.get("metadataType"))}
 
 
 def writable_properties(properties: JSON) -> JSON:
-    """Write people's structs as the server takes them, not as it shows them."""
+    """Write other people's structs as the server takes them, in base64, not as it shows them (its source)."""
     written = dict(properties)
     for name, value in properties.items():
         text = value.get("struct_value") if isinstance(value, dict) else None
@@ -131,6 +171,13 @@ def writable_properties(properties: JSON) -> JSON:
 
 
 def semantic_version(name: str) -> tuple[str, int] | None:
-    """Split a semantic version before its patch."""
+    """Split a semantic version before its patch.
+
+    Args:
+        name: A version's name, such as "v1.2.3-rc.1".
+
+    Returns:
+        What stands before the patch, and the patch: ("v1.2.", 3). None if it is no semantic version.
+    """
     match = SEMANTIC_VERSION.fullmatch(name)
     return (match[1], int(match[2])) if match else None

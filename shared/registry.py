@@ -1,4 +1,7 @@
-"""Models, versions and artifacts on the server: list, find, create once, update, explain; it knows no policy."""
+"""Models, versions and artifacts on the server: list, find, create once, update, explain; it knows no policy.
+
+Answers are read raw: others may have stored what the client's models refuse (10-digit ints, structs; measured).
+"""
 
 import contextlib
 import logging
@@ -18,7 +21,14 @@ log = logging.getLogger("model_registry")
 
 @contextlib.contextmanager
 def opened(server: Server) -> Iterator["Registry"]:
-    """Connect for one registration."""
+    """Connect for one registration, over one connection.
+
+    Args:
+        server: How the registry is reached.
+
+    Yields:
+        The registry, closed afterwards.
+    """
     session = Session(server)
     try:
         yield Registry(session)
@@ -27,7 +37,15 @@ def opened(server: Server) -> Iterator["Registry"]:
 
 
 class Registry:
-    """A server, and what is registered by now."""
+    """A Model Registry server, and what this registration has done there by now.
+
+    What cannot be done ends in the error that `failure` makes.
+
+    Attributes:
+        session: The connection.
+        held: What is registered, in the words of an error.
+        unsure: What may or may not have been done, since its answer was lost; "" if all is known.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -35,7 +53,15 @@ class Registry:
         self.unsure = ""
 
     def listed(self, path: str, filter_query: str = "") -> list[JSON]:
-        """List what a filter finds, raw: the client's models refuse what others stored."""
+        """List entities, all pages of them.
+
+        Args:
+            path: Below the API version, such as "/registered_models".
+            filter_query: What to find, in the server's filter language; "" for all.
+
+        Returns:
+            The entities as JSON. A list below an unknown parent is empty.
+        """
         entities: list[JSON] = []
         token = ""
         while True:
@@ -52,18 +78,40 @@ class Registry:
                 return entities
 
     def read(self, path: str) -> JSON:
-        """Read an entity."""
+        """Read an entity by its ID.
+
+        Args:
+            path: Below the API version, such as "/model_versions/7".
+
+        Returns:
+            The entity as JSON.
+        """
         tries = self.session.ask("GET", path, [])
         if not tries[-1].is_yes or not is_entity(tries[-1].document):
             raise self.failure(tries, f"reading {path}")
         return dict(tries[-1].document)
 
     def find(self, path: str, name: str) -> JSON | None:
-        """Find the entity of exactly this name."""
+        """Find the entity of exactly this name in a list, None if there is none; a filter may find look-alikes."""
         return next((entity for entity in self.listed(path, name_filter(name)) if entity.get("name") == name), None)
 
     def create(self, path: str, body: JSON, read_back: Callable[[], JSON | None], what: str) -> tuple[JSON, bool]:
-        """Create an entity once, and tell whether this call did: what is no plain yes is read back."""
+        """Create an entity once, whatever becomes of the answer.
+
+        After a 409 (somebody was faster) and after a lost answer it is read back before it is sent again.
+
+        Args:
+            path: The list that it goes into.
+            body: The entity; it has a name.
+            read_back: Finds it, if it is there.
+            what: What it is, for errors.
+
+        Returns:
+            The entity, and whether this call made it.
+
+        Raises:
+            RuntimeError: The database takes the name for another one that is there.
+        """
         tries: list[Reply] = []
         while True:
             tries.append(self.session.send("POST", path, [], body))
@@ -85,7 +133,17 @@ class Registry:
                 raise self.name_taken(path, body["name"], what)
 
     def update(self, path: str, present: JSON, fields: JSON, what: str) -> bool:
-        """Change an entity that differs, and tell whether it did."""
+        """Change an entity, unless it says all that already.
+
+        Args:
+            path: The entity.
+            present: What the server shows of it.
+            fields: What it shall say. The property map has to be whole: a PATCH replaces it (measured).
+            what: What it is, for errors.
+
+        Returns:
+            Whether a request was made.
+        """
         if all(present.get(field) == value or not (value or present.get(field)) for field, value in fields.items()):
             return False
         # A PATCH without properties fails on structs, and one without a state turns ARCHIVED into LIVE (measured).
@@ -101,14 +159,14 @@ class Registry:
         return True
 
     def warn_of_dropped(self, sent: JSON, reply: Reply) -> None:
-        """Name the properties that an answer lacks: the database decides which names are one."""
+        """Name the properties that an answer lacks: which names are one is the affair of the database's collation."""
         kept = reply.document.get("customProperties") or {}
         if dropped := [name for name in sent.get("customProperties", ()) if name not in kept]:
             text = "The registry did not keep %s: its database takes their names for those of other properties."
             log.warning(text, ", ".join(map(repr, dropped[:10])))
 
     def name_taken(self, path: str, name: str, what: str) -> Exception:
-        """Explain a conflict about a name that is not there."""
+        """Explain a conflict about a name that is not there: MySQL takes `Foo` and `foo` for one (measured)."""
         spellings = sorted({str(entity.get("name")) for entity in self.listed(path, name_filter(name))})
         others = ", ".join(map(repr, spellings)) or "another spelling"
         step = f"use {spellings[0]!r}" if spellings else f"look for it in the registry's list of {path}"
@@ -120,7 +178,7 @@ class Registry:
         )
 
     def refuse_archived(self, entity: JSON, what: str) -> None:
-        """Leave alone what somebody has archived."""
+        """Raise a RuntimeError for a model or version that somebody has archived: a PATCH could revive it."""
         if entity.get("state") == "ARCHIVED":
             raise RuntimeError(
                 f"The registry at {self.session.server} holds {what} (ID {entity['id']}), but it is ARCHIVED. Nothing "
@@ -128,27 +186,36 @@ class Registry:
             )
 
     def standing(self) -> str:
-        """Say what is registered by now."""
+        """Say what is registered by now, and what is not known."""
         held = f"Registered so far: {', '.join(dict.fromkeys(self.held))}" if self.held else "Nothing was registered"
         if self.unsure:
             return f"{held}; whether {self.unsure} was done is not known, since the answer was lost."
         return f"{held}; the rest is not." if self.held else f"{held}."
 
     def failure(self, tries: list[Reply], doing: str) -> Exception:
-        """Make the error for what a request came to."""
+        """Make the error for what a request came to.
+
+        Args:
+            tries: The request's replies.
+            doing: What it was for, as in "reading /registered_models".
+
+        Returns:
+            A ConnectionError, PermissionError or RuntimeError: what happened, at which address, what is registered, and
+            what to do next; without secrets.
+        """
         kind, what, step = explained(tries, doing, self.session)
         return kind(redact(f"The registry at {self.session.server} {what}. {self.standing()} Next: {step}"))
 
 
 def is_entity(document: object) -> bool:
-    """Tell whether JSON can be an entity."""
+    """Tell whether JSON can be an entity: a login page or another service may answer 200, too."""
     if not isinstance(document, dict) or not document.get("id"):
         return False
     return isinstance(document.get("customProperties") or {}, dict)
 
 
 def name_filter(name: str) -> str:
-    r"""Write the filter that finds a name, and perhaps look-alikes (`?name=` is an SQL LIKE, measured).
+    r"""Write the filter that finds a name, and perhaps look-alikes (`?name=` is an SQL LIKE; measured).
 
     The server strips quotes from a literal's ends and makes a version's `=` a LIKE, where `\` never matches itself (its
     source, internal/db/filter): there `_` is any character.
@@ -202,7 +269,7 @@ def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[typ
 
 
 def refused(reply: Reply, details: str) -> tuple[str, str]:
-    """Explain who refuses: the registry, or the mesh in front of it."""
+    """Explain who refuses: the registry, or the service mesh in front of it."""
     if "RBAC: access denied" in reply.text:  # as an Istio sidecar says
         return (
             f"is behind a service mesh that denies access {details}",
@@ -223,6 +290,6 @@ def sender(session: Session) -> str:
 
 
 def server_message(reply: Reply) -> str:
-    """Read the server's own words."""
+    """Read the server's own words, 500 characters of them."""
     message = reply.document.get("message") if isinstance(reply.document, dict) else reply.document
     return " ".join(str(message or reply.text or "no explanation").split())[:500]

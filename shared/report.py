@@ -1,4 +1,7 @@
-"""What is printed, and the shared log's line; no registration depends on it."""
+"""What is printed, and the shared log's line; no registration depends on it.
+
+All of it passes `redaction.redact`: a step's log is read by more people than the registry is.
+"""
 
 import contextlib
 import logging
@@ -14,16 +17,29 @@ log = logging.getLogger("model_registry")
 
 
 class RemarkPrinter(logging.StreamHandler):
-    """Prints a remark without its secrets."""
+    """Prints the rooms' remarks, each with its level and without its secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one remark."""
-        return redact(f"{'WARNING' if record.levelno >= logging.WARNING else 'note'}: {record.getMessage()}")
+        """Write one remark.
+
+        Args:
+            record: What a room logged.
+
+        Returns:
+            One line, "INFO: …" or "WARNING: …".
+        """
+        return redact(f"{record.levelname}: {record.getMessage()}")
 
 
 @contextlib.contextmanager
 def printed_remarks() -> Iterator[None]:
-    """Print the rooms' remarks, and keep them from KFP's handler, which hides nothing."""
+    """Print what the rooms log, for as long as the component's body runs.
+
+    KFP's executor puts a handler of its own on the root logger, which hides nothing: so no remark reaches that one.
+
+    Yields:
+        Nothing; the remarks go to the step's output.
+    """
     printer = RemarkPrinter(sys.stdout)
     log.addHandler(printer)
     log.setLevel(logging.INFO)
@@ -36,7 +52,14 @@ def printed_remarks() -> Iterator[None]:
 
 
 def registration_text(registration: Registration) -> str:
-    """Write the whole registration."""
+    """Write the whole registration, as it is printed before the first request and for "SKIPPED".
+
+    Args:
+        registration: What is about to be written.
+
+    Returns:
+        A line for each fact and each property, by name; numbers and texts as Python writes them.
+    """
     card, run = registration.card, registration.run
     facts = {
         "model": card.model_name,
@@ -53,7 +76,16 @@ def registration_text(registration: Registration) -> str:
 
 
 def outcome_text(server: Server, what: str, claim: Claim) -> str:
-    """Say what was done."""
+    """Say what was done, at which address, with all IDs.
+
+    Args:
+        server: The registry.
+        what: What `versions.register` answered: "registered", "updated" or "skipped".
+        claim: The version that it is about.
+
+    Returns:
+        One sentence; nobody overlooks the one that says that nothing was registered.
+    """
     version = str(claim.version["name"])
     name = f"{claim.model['name']} {'v' * version[:1].isdigit()}{version}"
     ids = (
@@ -68,7 +100,15 @@ def outcome_text(server: Server, what: str, claim: Claim) -> str:
 
 
 def append_log_line(path: str, what: str, claim: Claim) -> None:
-    """Append the shared log's line in one write, as many steps do; nothing if there is no log or no news."""
+    """Append the shared log's line in one write, so that lines of steps that end together do not mix.
+
+    Nothing is written without a log or without news. A failure is a warning: the model is registered by now.
+
+    Args:
+        path: The shared log, "" for none.
+        what: What `versions.register` answered.
+        claim: The version that was registered.
+    """
     if not path or what == "skipped":
         return
     line = f"Model Registry: {claim.model['name']} v{claim.version['name']} (ID: {claim.model['id']})\n"

@@ -1,4 +1,8 @@
-"""One connection: a request, a reply, a try again (the network edge); it knows no models."""
+"""One connection: a request, a reply, a try again (the network edge); it knows no models.
+
+It uses the generated client of the `model-registry` package with a transport of its own: the high-level client opens a
+connection for each call, waits 300 s and retries nothing (measured).
+"""
 
 import asyncio
 import json
@@ -26,7 +30,15 @@ log = logging.getLogger("model_registry")
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a request: status 0 without an answer, then the text says why."""
+    """What came of a request.
+
+    Attributes:
+        status: The HTTP status; 0 without an answer, then `text` says why.
+        text: The body.
+        document: The body as JSON, all numbers as doubles; None if it is none.
+        headers: The answer's headers.
+        is_distrust: Whether the server's certificate is not trusted.
+    """
 
     status: int
     text: str
@@ -41,15 +53,22 @@ class Reply:
 
     @property
     def is_unknown_path(self) -> bool:
-        """Whether there is no such path; an entity that it lacks the server says in JSON."""
+        """Whether there is no such path: plain text says so, JSON speaks of an entity (measured)."""
         return self.status == 404 and self.document is None
 
 
 def settles(tries: Sequence[Reply], path: str) -> bool:
-    """Tell whether the last answer is final.
+    """Tell whether the last reply is final; else the request is worth another try.
 
     While its database restarts, the server has a 404 for an ID that it has just given (measured), and a 400 for a
     list's filter (its source, dbutil/errors.go).
+
+    Args:
+        tries: A request's replies so far.
+        path: What was asked for.
+
+    Returns:
+        False for no answer, 429, 500, 502, 503, 504 and the two above.
     """
     reply = tries[-1]
     if reply.status == 0:
@@ -62,20 +81,43 @@ def settles(tries: Sequence[Reply], path: str) -> bool:
 
 
 def is_same_500(tries: Sequence[Reply]) -> bool:
-    """Tell whether a 500 stays, as "Illegal mix of collations" does."""
+    """Tell whether a 500 stays as it is, as "Illegal mix of collations" does: a minute of tries would not help.
+
+    Args:
+        tries: A request's replies so far.
+
+    Returns:
+        True after SAME_500S equal ones, unless they speak of a database that is away.
+    """
     last = tries[-SAME_500S:]
     same = len(last) == SAME_500S and {(reply.status, reply.text) for reply in last} == {(500, last[0].text)}
     return same and not DATABASE_IS_AWAY.search(last[0].text)
 
 
 def retry_pause(attempt: int, retry_after: str, jitter: float) -> float:
-    """Say how many seconds to wait; the jitter, 0 to 1, is for 64 steps that fail together."""
+    """Say how long to wait before the next try.
+
+    Args:
+        attempt: The tries so far, less one.
+        retry_after: The answer's `Retry-After`, in seconds; "" or a date count as none.
+        jitter: 0 to 1, so that 64 steps that fail together do not come back together.
+
+    Returns:
+        Seconds: 0.4 to 20, or what the server asks for, if that is more.
+    """
     asked = float(retry_after) if retry_after.strip().isdecimal() else 0.0
     return max(min(0.5 * 2**attempt, 16.0) * (0.75 + jitter / 2), asked)
 
 
 class Session:
-    """A registration's connection, and what it has learnt."""
+    """A registration's one connection, and what it has learnt on it.
+
+    Attributes:
+        server: How the registry is reached.
+        sent: The tokens that were sent so far, the last of them now.
+        apis: The API versions that the server may serve; one, once an answer has shown which.
+        lost_seconds: The time lost in vain tries and waits.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -92,7 +134,17 @@ class Session:
         self.runner.close()
 
     def ask(self, method: str, path: str, query: Any, body: Any = None) -> list[Reply]:
-        """Repeat a request until a reply is final or the time is over."""
+        """Repeat a request until a reply is final or the time is over.
+
+        Args:
+            method: GET or PATCH: what may be sent twice.
+            path: Below the API version.
+            query: Pairs of name and value.
+            body: What is sent as JSON.
+
+        Returns:
+            All replies, at least one; the last one counts.
+        """
         tries: list[Reply] = []
         while True:
             tries.append(self.send(method, path, query, body))
@@ -100,7 +152,17 @@ class Session:
                 return tries
 
     def send(self, method: str, path: str, query: Any, body: Any = None) -> Reply:
-        """Make one request; the first finds out which API version and token fit."""
+        """Make one request; the first finds out which API version and which token the server takes.
+
+        Args:
+            method: The HTTP method.
+            path: Below the API version.
+            query: Pairs of name and value.
+            body: What is sent as JSON.
+
+        Returns:
+            The reply.
+        """
         began = time.monotonic()
         while True:
             reply = self.runner.run(self._exchange(method, f"/api/model_registry/{self.apis[0]}{path}", query, body))
@@ -115,7 +177,14 @@ class Session:
         return reply
 
     def waits(self, tries: Sequence[Reply]) -> bool:
-        """Wait for the next try, unless the time is over."""
+        """Wait for the next try.
+
+        Args:
+            tries: A request's replies so far.
+
+        Returns:
+            False, without a wait, if a registration has lost MOST_LOST_SECONDS.
+        """
         reply = tries[-1]
         pause = retry_pause(len(tries) - 1, reply.headers.get("Retry-After", ""), random.random())
         self.lost_seconds += pause
@@ -127,7 +196,7 @@ class Session:
         return True
 
     def _takes_next_token(self) -> bool:
-        """Go on to the next token: KFP's may have a wrong audience."""
+        """Go on to the next token, if there is one: KFP's may have an audience that the registry refuses."""
         untried = self.server.tokens[len(self.sent) :]
         if untried:
             self.sent.append(untried[0])
@@ -149,7 +218,7 @@ class Session:
         return client, pool
 
     async def _exchange(self, method: str, path: str, query: Any, body: Any) -> Reply:
-        """Send what the client serializes, but without its 300 s and redirects, which make a POST a GET."""
+        """Send what the client serializes, but without its 300 s and its redirects, which make a POST a GET."""
         import aiohttp
         from yarl import URL
 

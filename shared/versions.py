@@ -1,4 +1,9 @@
-"""Whose version it is, and what the four policies do; it knows no HTTP and no wire format."""
+"""Whose version it is, and what the four policies do; it knows no HTTP and no wire format.
+
+A version is *ours* if this run made it, in this try or in an earlier one: it carries this run's ID, and its artifact
+has our location or is missing. What is ours is completed and corrected, so that a retry is safe; what is not is up to
+`on_existing_version`. Of two runs that race for one version name it is whose artifact the version has.
+"""
 
 import random
 import time
@@ -15,7 +20,14 @@ MOST_ROUNDS = 5
 
 @dataclass(frozen=True)
 class Claim:
-    """A version and its artifacts, oldest first; what is not ours was not touched."""
+    """A version and its model artifacts, and whether they are ours; what is not ours was not touched.
+
+    Attributes:
+        model: The registered model, as the server shows it.
+        version: Its version.
+        artifacts: The version's model artifacts, oldest first.
+        is_ours: Whether this run made it, or has just written it.
+    """
 
     model: JSON
     version: JSON
@@ -24,12 +36,27 @@ class Claim:
 
     @property
     def newest(self) -> JSON:
-        """The artifact that KServe takes."""
+        """The artifact that KServe takes, {} without one."""
         return self.artifacts[-1] if self.artifacts else {}
 
 
 def register(registry: Registry, registration: Registration, policy: str) -> tuple[str, Claim]:
-    """Find or create model, version and artifact, and say what was done."""
+    """Find or create registered model, version and artifact.
+
+    Args:
+        registry: The server.
+        registration: What to write.
+        policy: What to do with somebody else's version: "fail", "skip", "update" or "increment".
+
+    Returns:
+        What was done ("registered", "updated" or "skipped"), and the version.
+
+    Raises:
+        RuntimeError: The version is somebody else's (policy "fail") or archived, its name is taken in another spelling,
+            or the server refuses.
+        ConnectionError: The server cannot be reached or trusted, or is no Model Registry.
+        PermissionError: It denies access.
+    """
     model = find_or_create_model(registry, registration)
     claim = claimed(registry, model, registration, registration.card.version_name)
     if claim.is_ours:
@@ -43,7 +70,7 @@ def register(registry: Registry, registration: Registration, policy: str) -> tup
 
 
 def find_or_create_model(registry: Registry, registration: Registration) -> JSON:
-    """Find the model, or create it."""
+    """Find the registered model, or create it."""
     name = registration.card.model_name
     what = f"the registered model {name!r}"
     model = registry.find(MODELS, name)
@@ -55,7 +82,7 @@ def find_or_create_model(registry: Registry, registration: Registration) -> JSON
 
 
 def claimed(registry: Registry, model: JSON, registration: Registration, name: str) -> Claim:
-    """Take a version name: make the version, or complete what an earlier try left."""
+    """Take a version name: make the version, or complete and correct what an earlier try of ours left."""
     path = f"{MODELS}/{model['id']}/versions"
     body = registration.version_body(name, model["id"])
     what = f"version {name!r} of {model['name']!r}"
@@ -69,7 +96,10 @@ def claimed(registry: Registry, model: JSON, registration: Registration, name: s
 
 
 def is_ours(claim: Claim, registration: Registration) -> bool:
-    """Tell whether an earlier try made a version (README, "Re-runs")."""
+    """Tell whether this run made a version in an earlier try (README, "Re-runs").
+
+    Without a run ID the location alone decides; two models that a run registers under one name are no retries.
+    """
     version_run = text_property(claim.version, "pipeline_run_id")
     has_our_uri = claim.newest.get("uri") == registration.uri
     if not registration.run_id:
@@ -79,14 +109,18 @@ def is_ours(claim: Claim, registration: Registration) -> bool:
 
 
 def model_artifacts(registry: Registry, version: JSON) -> list[JSON]:
-    """List a version's model artifacts, oldest first."""
+    """List a version's model artifacts, oldest first: IDs are numbers that the server counts up."""
     artifacts = registry.listed(f"/model_versions/{version['id']}/artifacts")
     models = [artifact for artifact in artifacts if artifact.get("artifactType") == "model-artifact"]
     return sorted(models, key=lambda artifact: int(artifact["id"]))
 
 
 def completed(registry: Registry, claim: Claim, registration: Registration) -> Claim:
-    """Give a version its artifact, of which it has one of a name: that decides whose it is."""
+    """Give a version its artifact, if it has none.
+
+    The artifact has a fixed name, and a version has one artifact of a name: of two runs at once one gets a 409 here,
+    and reads back whose version it is.
+    """
     version, artifacts = claim.version, claim.artifacts
     registry.held.append(f"its version {version['name']!r} (ID {version['id']})")
     if not artifacts:
@@ -106,14 +140,17 @@ def completed(registry: Registry, claim: Claim, registration: Registration) -> C
 
 
 def corrected(registry: Registry, claim: Claim, registration: Registration) -> Claim:
-    """Complete and correct a version of ours."""
+    """Complete and correct a version of ours; what is unknown now erases nothing that it knows of its run."""
     registration = registration.with_facts_of(claim.version, claim.newest)
     claim = completed(registry, claim, registration)
     return written(registry, claim, registration) if claim.is_ours else claim
 
 
 def written(registry: Registry, claim: Claim, registration: Registration) -> Claim:
-    """Write a version and its artifacts, and see that no other update came in between."""
+    """Write a version and its artifacts, read both back, and repeat that if another update came in between.
+
+    A PATCH has no condition, so two updates at once could leave the version of one run with the artifact of the other.
+    """
     claim = claim if claim.artifacts else completed(registry, claim, registration)
     version, path = claim.version, f"/model_versions/{claim.version['id']}"
     for attempt in range(MOST_ROUNDS):
@@ -133,7 +170,7 @@ def written(registry: Registry, claim: Claim, registration: Registration) -> Cla
 
 
 def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
-    """Send what they do not say yet, and tell whether there was anything.
+    """Send what version and artifacts do not say yet, and tell whether there was anything.
 
     The artifact comes first: by it a step that dies in between finds its version again.
     """
@@ -153,7 +190,7 @@ def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
 
 
 def names_only(claim: Claim, registration: Registration) -> bool:
-    """Tell whether a version and its artifacts name our run and location."""
+    """Tell whether a version and all its artifacts name our run and our location."""
     source = registration.artifact_fields().get("modelSourceId", "")
     named = {(artifact.get("uri"), artifact.get("modelSourceId") or "") for artifact in claim.artifacts}
     is_our_run = text_property(claim.version, "pipeline_run_id") == registration.run_id
@@ -161,7 +198,7 @@ def names_only(claim: Claim, registration: Registration) -> bool:
 
 
 def next_free_version(registry: Registry, model: JSON, registration: Registration) -> Claim:
-    """Claim the patch version beyond the highest, or an earlier try's."""
+    """Claim the patch version beyond the highest, or the one that an earlier try of this run made."""
     stem, _ = semantic_version(registration.card.version_name) or ("", 0)
     siblings = []
     for version in registry.listed(f"{MODELS}/{model['id']}/versions", f"name LIKE '{stem}%'"):
@@ -186,7 +223,7 @@ def next_free_version(registry: Registry, model: JSON, registration: Registratio
 
 
 def version_exists(registry: Registry, claim: Claim, registration: Registration) -> Exception:
-    """Explain whose the version is, and what to do."""
+    """Explain whose the version is, and what the caller can do."""
     version, artifact = claim.version, claim.newest
     run = text_property(version, "pipeline_run_id") or artifact.get("modelSourceId") or ""
     run_name = text_property(version, "pipeline_run_name") or artifact.get("modelSourceName") or run

@@ -287,11 +287,11 @@ def test_the_artifact_names_the_run_that_dashboards_link_to(known: Run, source: 
 
 @pytest.mark.parametrize("run_id", ["0a1b-run", "r" * 5000, "token=hunter2"])
 def test_version_and_artifact_name_one_run(run_id: str) -> None:
-    assert model_source(Run(id=run_id))["modelSourceId"] == run_properties(Run(id=run_id), "")["pipeline_run_id"]
+    assert model_source(Run(id=run_id))["modelSourceId"] == run_properties(Run(id=run_id), {})["pipeline_run_id"]
 
 
 def test_the_version_names_the_run_and_the_base_model() -> None:
-    assert run_properties(RUN, "toy-org/toy-model") == {
+    assert run_properties(RUN, {"model_name": "toy-org/toy-model"}) == {
         "pipeline_name": "train",
         "pipeline_run_id": "0a1b-run",
         "pipeline_run_name": "nightly 12",
@@ -301,11 +301,11 @@ def test_the_version_names_the_run_and_the_base_model() -> None:
 
 
 def test_the_version_has_no_empty_properties_as_the_ui_shows_them_as_labels() -> None:
-    assert run_properties(Run("train", name=" "), "") == {"pipeline_name": "train"}
+    assert run_properties(Run("train", name=" "), {}) == {"pipeline_name": "train"}
 
 
 def test_what_names_the_run_is_published_without_secrets() -> None:
-    assert run_properties(Run(name="password=hunter2"), "") == {"pipeline_run_name": "password=[REDACTED]"}
+    assert run_properties(Run(name="password=hunter2"), {}) == {"pipeline_run_name": "password=[REDACTED]"}
 
 
 # --- placeholders in custom properties ---------------------------------------------------------------------------
