@@ -94,8 +94,8 @@ def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
     Returns:
         Whether the model may lie on a volume claim.
     """
-    if given := model_uri.strip():
-        return given.startswith("/")
+    if model_uri:
+        return model_uri.startswith("/")
     return not URI.match(artifact.uri) or ("pvc_model_dir" in artifact.metadata and is_unwritten(artifact, exists))
 
 
@@ -118,13 +118,12 @@ def locate_model(
     Raises:
         ValueError: There is no model, no claim is known to hold it, or its URI is too long. Nothing was registered.
     """
-    given = model_uri.strip()
-    if URI.match(given):
-        location = store_location(given, {})
-    elif given.startswith("/"):
-        location = path_location(given, mounts)
-    elif given:
-        shown = redact(given.rpartition("@")[2])
+    if URI.match(model_uri):
+        location = store_location(model_uri, {})
+    elif model_uri.startswith("/"):
+        location = path_location(model_uri, mounts)
+    elif model_uri:
+        shown = redact(model_uri.rpartition("@")[2])
         raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was registered.")
     else:
         location = artifact_location(artifact, workspace, mounts, exists)

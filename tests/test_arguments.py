@@ -99,11 +99,13 @@ def test_a_missing_text_counts_as_empty(registry: LocalRegistry) -> None:
     assert registry.artifacts()[-1]["uri"] == "gs://bucket/model"
 
 
-def test_blanks_around_names_are_trimmed(registry: LocalRegistry) -> None:
-    register(registry.url, model_name="  digits ", model_version=" 1.0 ", source_pipeline_run_id=" run-1\n")
+def test_blanks_around_names_and_the_location_are_trimmed(registry: LocalRegistry) -> None:
+    blank = {"model_name": "  digits ", "model_version": " 1.0 ", "model_uri": " gs://bucket/model\n"}
+    register(registry.url, **blank, source_pipeline_run_id=" run-1\n")
     assert registry.models()[0]["name"] == "digits"
     assert registry.versions()[0]["name"] == "1.0"
     assert registry.artifacts()[0]["modelSourceId"] == "run-1"
+    assert registry.artifacts()[0]["uri"] == "gs://bucket/model"
 
 
 def test_a_placeholder_that_nobody_filled_in_is_published_nowhere(registry: LocalRegistry) -> None:
