@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from .readme import ABOVE, BELOW, README, above_is_ours
 from .shipped import container
 from .subject import component, model_registry, shared
 
 yaml = pytest.importorskip("yaml")
 
 FOLDER = Path(component.__file__).parent
-README = (FOLDER / "README.md").read_text(encoding="utf-8")
 SIGNATURE = inspect.signature(model_registry.python_func)
 
 
@@ -33,6 +33,7 @@ def section(title: str) -> str:
     return README.partition(f"\n## {title}")[2].partition("\n## ")[0]
 
 
+@above_is_ours
 def test_the_table_of_inputs_is_the_signature_and_the_docstring() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| (.+?) \| (.+?) \|$", section("Inputs"), re.MULTILINE)
     described = docstring_args()
@@ -48,14 +49,14 @@ def test_the_table_of_inputs_is_the_signature_and_the_docstring() -> None:
         assert kind == expected.get(name, type_name(parameter.annotation))
 
 
+@above_is_ours
 def test_the_readmes_sections_stand_in_the_collections_order() -> None:
-    generated, _, custom = README.partition("<!-- custom-content -->")
     titles = ["Overview", "Inputs", "Outputs", "Metadata", "Usage Examples", "Additional Resources"]
-    assert README.startswith("# Model Registry\n")
-    assert re.findall(r"^## (.+)$", generated, re.MULTILINE) == titles
-    assert custom.strip()
+    assert re.findall(r"^## (.+)$", ABOVE, re.MULTILINE) == titles
+    assert BELOW.strip()
 
 
+@above_is_ours
 def test_the_readme_shows_the_metadata_as_it_is() -> None:
     assert (
         f"```yaml\n{(FOLDER / 'metadata.yaml').read_text(encoding='utf-8').removeprefix('---').strip()}\n```" in README

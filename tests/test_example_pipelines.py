@@ -17,14 +17,19 @@ import pytest
 from kfp import compiler
 
 from .local_registry import LocalRegistry, plain_properties
+from .readme import ABOVE, BELOW, above_is_ours
 from .subject import example_pipelines, package
 
 yaml = pytest.importorskip("yaml")
 
 SCRIPT = Path(example_pipelines.__file__)
-README = Path(__file__).parent.parent / "README.md"
-README_PYTHON = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 PIPELINES = ["train_and_register", "register_finetuned_model"]
+
+
+def python_block(text: str) -> str:
+    """The one Python block of a part of the README."""
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return str(block)
 
 
 def compiled(name: str, path: Path) -> bytes:
@@ -57,21 +62,20 @@ def copied_without_tests(folder: Path) -> Path:
     return folder / SCRIPT.name
 
 
+@above_is_ours
 def test_the_readme_shows_the_fine_tuning_pipeline_as_it_is() -> None:
-    (shown,) = [block for block in README_PYTHON if "model = dsl.importer(" in block]
     functions = [
         node for node in ast.parse(SCRIPT.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
     ]
     (pipeline,) = [function for function in functions if function.name == "register_finetuned_model"]
     _, *statements, _ = [ast.unparse(node) for node in pipeline.body]  # without the docstring and the return
-    assert [ast.unparse(node) for node in ast.parse(shown).body] == statements
+    assert [ast.unparse(node) for node in ast.parse(python_block(ABOVE)).body] == statements
 
 
 def test_the_readmes_whole_pipeline_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kfp_model_registry", package)
-    (shown,) = [block for block in README_PYTHON if "@dsl.pipeline" in block]
     source = tmp_path / "pipeline.py"
-    source.write_text(shown, encoding="utf-8")
+    source.write_text(python_block(BELOW), encoding="utf-8")
     pipeline = runpy.run_path(str(source))["register_digits"]
     compiler.Compiler().compile(pipeline, str(tmp_path / "pipeline.yaml"))
     specification = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text(encoding="utf-8")))

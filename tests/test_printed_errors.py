@@ -13,11 +13,11 @@ import pytest
 
 from .certificates import certificate
 from .local_registry import LocalRegistry, Request, encoded_error
+from .readme import README
 from .registering import call, register
 from .subject import address
 from .test_connection import jwt
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 Surroundings = tuple[Path, pytest.MonkeyPatch]
 
 
