@@ -19,7 +19,8 @@ def code_alone(source: str) -> str:
         source: A module's text.
 
     Returns:
-        The same code, each line under the same number: so a traceback in the pod names the repository's lines.
+        The same code, each line under the same number: so a traceback in the pod names the repository's lines. A body
+        must hold more than a docstring, or it would be left empty.
     """
     lines = source.splitlines()
     before = tokenize.INDENT
@@ -92,7 +93,7 @@ def model_registry(
         source_pipeline_run_name: Name of the run; detected if empty.
         source_namespace: Namespace of the run; detected if empty.
         model_uri: Location, instead of the artifact's.
-        on_existing_version: Another run's: fail, skip, update or increment.
+        on_existing_version: If taken: fail, skip, update or increment.
         custom_properties: Further properties; an empty text is a label.
         registry_ca_path: CA bundle in the pod.
 
@@ -113,7 +114,7 @@ def model_registry(
         training = properties.training_properties(metrics.metadata)
         scores = evaluation.recorded(evaluated, results, model)
 
-        pod = cluster.observe(request.run, location.needs_claims(request.model_uri, model, os.path.exists))
+        pod = cluster.observe(request.run, location.needs_mounts(request.model_uri, model, os.path.exists))
         locate = location.locate_model if request.registry_url else location.location_or_reason
         uri = locate(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
 

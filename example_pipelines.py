@@ -319,7 +319,8 @@ def read_back(url: str, path: str) -> Any:
         The parsed answer.
 
     Raises:
-        HTTPError: The registry refuses, under each of its API versions.
+        HTTPError: The registry refuses, or serves neither API version.
+        URLError: Nobody answers.
     """
     # the registry is on this machine or in the cluster, not behind a proxy
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -2,7 +2,8 @@
 
     python benchmarks/run.py [--quick]
 
-`--quick` leaves out the results file of 1 GB and the fresh environment. Nothing passes or fails here: numbers come out.
+`--quick` leaves out the results file of 1 GB and the fresh environment. It always ends
+with exit code 0; the column Met says which goals were missed.
 """
 
 from __future__ import annotations
@@ -116,13 +117,12 @@ def time_rows(folder: Path) -> Iterator[Row]:
 
 def size_rows() -> Iterator[Row]:
     """What the program takes of the strings that carry it to the pod, with the metrics of an evaluation on MMLU."""
-    from tests.pod_strings import LONGEST, Argo, longest
+    from tests.pod_strings import LONGEST, LONGEST_PROGRAM, SHARES, longest
     from tests.shipped import compiled, program
 
     size = len(program().encode())
-    yield "the compiled program", f"{size:,} bytes", "", "≤ 36,864", verdict(size <= 36_864)
-    goals: dict[Argo, float] = {"4.0": 0.55, "3.5": 0.9}
-    for argo, share in goals.items():
+    yield "the compiled program", f"{size:,} bytes", "", f"≤ {LONGEST_PROGRAM:,}", verdict(size <= LONGEST_PROGRAM)
+    for argo, share in SHARES.items():
         hop = longest(compiled(), argo)
         yield (
             f"longest string on Argo {argo} ({hop.name})",

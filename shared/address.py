@@ -19,7 +19,8 @@ DEFAULT_PORT = 8080  # nobody means it who writes https:// without a port
 TLS_PORTS = (443, 8443)
 HOST_NAME = re.compile(r"\w[\w.-]*")
 MISTYPED = re.compile(r"https?:/(?!/)", re.IGNORECASE)
-# Names that only the cluster resolves: no number, perhaps an IPv4 address; no `name.namespace`, perhaps `example.com`.
+# Names that only the cluster resolves. A number is left out (perhaps an IPv4 address), and so is `name.namespace`
+# (perhaps `example.com`).
 IN_CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_-]*|([a-z0-9_-]+\.)+svc(\.cluster\.local\.?)?")
 
 log = logging.getLogger("model_registry")
@@ -54,7 +55,7 @@ class Server:
     Attributes:
         url: Scheme, host, port and path prefix.
         authorities: CA bundles to trust beside the system's.
-        tokens: What to try in turn, if the server asks who we are.
+        tokens: Bearer tokens: the first goes with every request, the next one after a 401.
         proxy: The proxy's URL, perhaps with credentials; "" for none.
         tokenless: Why there is no token, for the error.
     """
@@ -118,10 +119,10 @@ def known_server(url: str, ca_path: str, environment: Mapping[str, str], account
         account: The folder of the service account.
 
     Returns:
-        The server; without a token, if that could be read on the way.
+        The server; without tokens where others could read them on the way.
 
     Raises:
-        ValueError: The caller's bundle is none.
+        ValueError: `ca_path` is no CA bundle.
     """
     authorities = trusted_authorities(url, ca_path, f"{account}/service-ca.crt")
     tokens = mounted_tokens(environment.get("KF_PIPELINES_SA_TOKEN_PATH", ""), f"{account}/token")

@@ -1,6 +1,7 @@
 """What the caller asked for, checked before anything is read or sent; it does neither.
 
-A mistake in an argument is found here, or the request is whole: no other room checks an argument again.
+A mistake in an argument is found here, but for two: `location` reads `model_uri`, and `address` the file that
+`registry_ca_path` names.
 """
 
 import os
@@ -25,7 +26,7 @@ class Request:
     """The arguments, checked; "" for what is not given.
 
     Attributes:
-        card: Name, version and description of the model.
+        card: Names, description, author and format.
         model_uri: The location that the caller names.
         workspace: The folder of `pvc_mount_path`.
         log_path: The shared log's absolute path, inside the workspace.
@@ -52,7 +53,7 @@ def checked(arguments: Mapping[str, Any]) -> Request:
 
     Args:
         arguments: The component's parameters by name. A text that still holds a KFP placeholder, as the local runner
-            leaves some, counts as empty.
+            leaves some, counts as empty, and so does None.
 
     Returns:
         The request.
@@ -115,7 +116,7 @@ def checked_name(parameter: str, value: object, limit: int) -> str:
 
 
 def shared_log_path(workspace: str, log_file: str) -> str:
-    """Find the shared log, which no path (`..`, a link) leads out of the workspace."""
+    """Find the shared log; refuse a path that leads out of the workspace (`..`, a link)."""
     if not workspace or not log_file:
         return ""
     root = os.path.realpath(workspace)

@@ -22,24 +22,24 @@ REFERENCE = re.compile(r"\$\((\w+)\)")  # in a subPathExpr
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Pod:
     """What was seen.
 
     Attributes:
         run: What the pod's labels, its namespace and its workflow's annotation say of the run.
-        mounts: The pod's mounts; empty if they could not be read, None outside of a cluster.
+        mounts: The pod's mounts; empty if they were not needed or could not be read, None outside of a cluster.
     """
 
     run: Run
     mounts: tuple[Mount, ...] | None
 
 
-def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
+def observe(given: Run, needs_mounts: bool, account: str = ACCOUNT) -> Pod:
     """Ask Kubernetes for what nothing nearer tells, in at most two calls, and log what stays unknown.
 
     Args:
         given: What the caller said of the run; a pod is asked only for the rest.
-        needs_claims: Whether the model may lie on a volume claim.
+        needs_mounts: Whether the model may lie on a volume claim.
         account: The folder of the service account.
 
     Returns:
@@ -51,7 +51,7 @@ def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
         mounts, reason, asked = (), "pod and workflow do not say", f"{account}/namespace"
         try:
             run = Run(namespace=Path(asked).read_text("utf-8").strip())
-            if needs_claims or not (given.id and given.name):
+            if needs_mounts or not (given.id and given.name):
                 name = os.environ.get("KFP_POD_NAME") or os.environ["HOSTNAME"]
                 asked = f"/api/v1/namespaces/{run.namespace}/pods/{name}"
                 pod = read(asked, account)
@@ -70,14 +70,15 @@ def observe(given: Run, needs_claims: bool, account: str = ACCOUNT) -> Cluster:
             status = getattr(error, "status", 0)
             why = f"HTTP {status}" if status else f"{type(error).__name__}: {error}"
             reason = f"{asked} gave {why}"
+    # What stays unknown is said once, for all that was asked above.
     known = traced(given, run)
     facts = {"namespace": known.namespace, "run ID": known.id, "run name": known.name}
     unknown = [title for title, fact in facts.items() if not fact]
-    if needs_claims and mounts == ():
+    if needs_mounts and mounts == ():
         unknown.append("volume claims")
     if unknown:
         log.info("Unknown: %s, since %s.", ", ".join(unknown), " ".join(reason.split()))
-    return Cluster(run, mounts)
+    return Pod(run, mounts)
 
 
 def read(path: str, account: str) -> Any:

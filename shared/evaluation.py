@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .json_outline import Members, dict_at, number_of, read_outline
-from .location import Artifact, store_location, with_test_metrics
+from .location import Artifact, best_model, store_location
 from .properties import Entry, Properties, log, metric_entries, named_properties, property_name, property_value, remark
 from .redaction import redact
 
@@ -50,7 +50,7 @@ class Score:
 
 
 def recorded(metrics: Artifact, results: Artifact, model: Artifact) -> Properties:
-    """Record what the evaluation's artifacts say, and AutoGluon's model of itself.
+    """Record what the evaluation's artifacts say, and the test scores in AutoGluon's model artifact.
 
     Args:
         metrics: What the evaluation step logged.
@@ -129,10 +129,26 @@ def evaluation_properties(metadata: Members, results: Members, results_uri: str)
     said = {property_name("eval", key) for key, _ in own}
     about += [("results_uri", results_uri)] if results_uri else []
     about += [(key, value) for key, value in facts(results) if value and property_name("eval", key) not in said]
-    subtasks = subtask_names(results)
-    scores.sort(key=lambda score: (score.metric.endswith("_stderr"), score.task in subtasks))
+    parts = subtask_names(results)
+    scores.sort(key=lambda score: (score.metric.endswith("_stderr"), score.task in parts))
     measured = [(score.key, score.value) for score in scores] + benchmarks
     return named_properties("eval", about + own + measured + counts(results))
+
+
+def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Properties:
+    """Add AutoGluon's test metrics, where the evaluation does not give them.
+
+    Args:
+        evaluation: What the evaluation's artifacts say.
+        metadata: The model artifact's metadata.
+
+    Returns:
+        The properties of both.
+    """
+    best = best_model(metadata)
+    scores = named_properties("eval", metric_entries(best.metrics)) if best else {}
+    given = {name.lower() for name in evaluation}
+    return evaluation | {name: score for name, score in scores.items() if name.lower() not in given}
 
 
 def comparable(key: str, value: Any) -> tuple[str, float | str]:
@@ -161,7 +177,7 @@ def best_score(scores: list[Score], results: Members) -> Score | None:
         results: The members of the results file: its groups, and which metrics are better high.
 
     Returns:
-        The best one, None if no share is there.
+        The best one, None if no score counts.
     """
     shares = [score for score in scores if score.metric in SHARES or PASS_AT_K.fullmatch(score.metric)]
     left_out = subtask_names(results) | {score.task for score in shares if score.value > 1}  # percentages
@@ -201,8 +217,8 @@ def logged_entries(results: Members) -> list[Entry]:
     ]
 
 
-def members(group: str, results: Members) -> list[str]:
-    """List a group's own subtasks."""
+def subtasks(group: str, results: Members) -> list[str]:
+    """List the tasks and groups right below a group."""
     names = dict_at(results, "group_subtasks").get(group)
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
@@ -211,7 +227,7 @@ def subtask_names(results: Members) -> set[str]:
     """Name the tasks that are part of a group's score."""
     if "group_subtasks" not in results:  # old files show it by a dash
         return {task for task, table in tables(results).items() if str(table.get("alias")).lstrip().startswith("- ")}
-    return {name for score in lm_scores(results)[0] for name in members(score.task, results)}
+    return {name for score in lm_scores(results)[0] for name in subtasks(score.task, results)}
 
 
 def higher_is_better(task: str, metric: str, results: Members) -> bool:
@@ -220,7 +236,7 @@ def higher_is_better(task: str, metric: str, results: Members) -> bool:
     asked = [task]
     for name in asked:  # it grows on the way
         if metric not in dict_at(declared, name):
-            asked += [subtask for subtask in members(name, results) if subtask not in asked]
+            asked += [subtask for subtask in subtasks(name, results) if subtask not in asked]
     return all(dict_at(declared, name).get(metric, True) is True for name in asked)
 
 
@@ -239,10 +255,10 @@ def counts(results: Members) -> list[Entry]:
     found = found or {"": number_of(dict_at(results, "config").get("num_fewshot"))}  # lm-eval 0.3
     if len(set(found.values())) == 1:
         found = {"num_fewshot": found.popitem()[1]}
-    subtasks, samples = subtask_names(results), dict_at(results, "n-samples")
+    parts, samples = subtask_names(results), dict_at(results, "n-samples")
     for task in samples:
         available, effective = (number_of(dict_at(samples, task).get(kind)) for kind in ("original", "effective"))
-        if task not in subtasks or available != effective:
+        if task not in parts or available != effective:
             found[f"{task}_samples"] = effective
         if available != effective:
             found[f"{task}_samples_available"] = available

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .properties import Properties, holds_placeholder, log, metric_entries, named_properties, unwrapped
+from .properties import holds_placeholder, log, unwrapped
 from .redaction import redact, without_credentials
 
 Exists = Callable[[str], bool]
@@ -83,8 +83,8 @@ def received(artifact: Any) -> Artifact:
     return Artifact(artifact.uri or "", artifact.path or "", metadata)
 
 
-def needs_claims(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
-    """Tell whether the pod's mounts will be asked for: a look at Kubernetes, which many accounts may not take.
+def needs_mounts(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
+    """Tell whether the pod's mounts are needed: reading them takes a right that many accounts lack.
 
     Args:
         model_uri: The caller's location, "" for none.
@@ -257,33 +257,17 @@ def is_unwritten(artifact: Artifact, exists: Exists) -> bool:
 
 def best_model(metadata: dict[str, Any]) -> BestModel | None:
     """Read AutoGluon's metadata; None if the artifact is not AutoGluon's."""
-    context = members(metadata.get("context"))
+    context = as_dict(metadata.get("context"))
     models = unwrapped(context.get("models"))
     if models is None and "location" not in context:
         return None
     # The first components wrote one model an artifact.
-    models = [members(model) for model in models] if isinstance(models, list) else [context]
+    models = [as_dict(model) for model in models] if isinstance(models, list) else [context]
     wanted = context.get("best_model_name")
     fitting = [model for model in models if wanted in (None, model.get("name"))]
     best = fitting[0] if len(fitting) == 1 else {}
-    folder = inner_folder(members(best.get("location")).get("predictor"))
-    return BestModel(folder, members(members(best.get("metrics")).get("test_data")))
-
-
-def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Properties:
-    """Add AutoGluon's test metrics, where the evaluation does not give them.
-
-    Args:
-        evaluation: What the evaluation's artifacts say.
-        metadata: The model artifact's metadata.
-
-    Returns:
-        The properties of both.
-    """
-    best = best_model(metadata)
-    scores = named_properties("eval", metric_entries(best.metrics)) if best else {}
-    given = {name.lower() for name in evaluation}
-    return evaluation | {name: score for name, score in scores.items() if name.lower() not in given}
+    folder = inner_folder(as_dict(best.get("location")).get("predictor"))
+    return BestModel(folder, as_dict(as_dict(best.get("metrics")).get("test_data")))
 
 
 def inner_folder(folder: Any) -> str:
@@ -292,7 +276,7 @@ def inner_folder(folder: Any) -> str:
     return "" if path.split("/")[0] in ("", ".", "..") else path
 
 
-def members(value: Any) -> dict[str, Any]:
-    """Return a dict, out of KFP's wrapper."""
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return a dict, out of KFP's wrapper; {} for anything else."""
     value = unwrapped(value)
     return value if isinstance(value, dict) else {}

@@ -142,7 +142,7 @@ def property_value(key: str, value: Any) -> float | str:
         return ""
     if isinstance(value, bool):  # the registry's UI hides the bool type
         return str(value).lower()
-    if isinstance(value, int | float):  # ints are stored in 32 bits, and KFP turns 3.0 into 3 (measured)
+    if isinstance(value, int | float):
         return stored_number(value)
     try:
         value = publishable(key, value)

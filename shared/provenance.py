@@ -1,4 +1,4 @@
-"""Which run made the model, and how the version and its artifact name it; it asks nobody."""
+"""Which run made the model and which model it was tuned from, and how version and artifact say so; it asks nobody."""
 
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from .properties import Properties, holds_placeholder, property_value, remark, stored_text
 from .redaction import redact
 
+# In the order of Run's fields, on which `arguments` and `registration` rely.
 RUN_PROPERTIES = ("pipeline_name", "pipeline_run_id", "pipeline_run_name", "pipeline_namespace")
 # KFP's driver never fills these in inside a dict (measured).
 PLACEHOLDERS = {"pipeline_job_uuid": "id", "pipeline_job_name": "name", "pipeline_job_resource_name": "resource_name"}
@@ -34,8 +35,8 @@ def traced(given: Run, seen: Run) -> Run:
     """Complete what the caller said of the run.
 
     Args:
-        given: What is said of it, and wins.
-        seen: What is known otherwise.
+        given: What the caller said; it wins.
+        seen: What was found otherwise.
 
     Returns:
         The run.
@@ -50,7 +51,7 @@ def model_source(run: Run) -> dict[str, str]:
         run: The run.
 
     Returns:
-        The artifact's `modelSource…` fields, without those that are unknown.
+        The artifact's `modelSource…` fields: kind and class always, the others if known.
     """
     source = {
         "modelSourceKind": "kfp",
@@ -65,6 +66,8 @@ def model_source(run: Run) -> dict[str, str]:
 def run_properties(run: Run, metadata: dict[str, Any]) -> Properties:
     """Name the run, and the base model, on the version.
 
+    A further fact of the model's metadata goes here, and its name into `registration.OWN_NAMES`.
+
     Args:
         run: The run.
         metadata: The model artifact's metadata; its `model_name` is the model that was tuned.
@@ -72,13 +75,13 @@ def run_properties(run: Run, metadata: dict[str, Any]) -> Properties:
     Returns:
         The properties; none is empty, since the UI shows that as a label.
     """
-    known = dict(zip(RUN_PROPERTIES, astuple(run), strict=False))
+    known = dict(zip(RUN_PROPERTIES, astuple(run), strict=False))  # no property names the Workflow
     known["base_model"] = str(metadata.get("model_name") or "")
     return {name: property_value(name, value) for name, value in known.items() if value.strip()}
 
 
 def custom_filled(custom: dict[str, Any], run: Run) -> dict[str, Any]:
-    """Fill in the placeholders of the caller's properties, as KFP's driver never does inside a dict (measured).
+    """Fill in the placeholders of the caller's properties, as KFP's driver never does inside a dict.
 
     Args:
         custom: The caller's properties.

@@ -107,7 +107,10 @@ def without_credentials(uri: str) -> str:
         uri: A URI.
 
     Returns:
-        It without `user:password@`, `token@` (http) and signatures; abfs's `container@` and oci's `@sha256:` are none.
+        It without `user:password@` and `token@` (http), each signature replaced by REDACTED; abfs's `container@` and
+        oci's `@sha256:` are no credentials.
     """
     clean = USER_INFO.sub(r"\1", uri)
-    return SIGNATURE.sub(r"\1REDACTED", HTTP_USER_INFO.sub(r"\1", clean)) if clean.lower().startswith("http") else clean
+    if clean.lower().startswith("http"):
+        clean = HTTP_USER_INFO.sub(r"\1", clean)
+    return SIGNATURE.sub(r"\1REDACTED", clean)

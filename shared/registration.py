@@ -20,7 +20,7 @@ SEMANTIC_VERSION = re.compile(
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the caller says of the model, checked and without secrets.
+    """What the caller says of the model, checked; all but the two names without secrets.
 
     Attributes:
         model_name: The registered model's name.
@@ -44,7 +44,7 @@ class Registration:
     """A version and its artifact as they shall be.
 
     Attributes:
-        card: Names and descriptions.
+        card: Names, description, author and format.
         uri: Where the model is.
         run: The run that made it.
         properties: All of the version's properties that are ours to write, the run's among them.
@@ -57,7 +57,7 @@ class Registration:
 
     @property
     def run_id(self) -> str:
-        """The run's ID as it is stored, which the raw one may differ from; "" if unknown."""
+        """The run's ID as it is stored, which may differ from the one given; "" if unknown."""
         return str(self.properties.get("pipeline_run_id", ""))
 
     def model_body(self) -> JSON:
@@ -103,7 +103,7 @@ class Registration:
 
         Args:
             version: A version that this run may have made.
-            artifact: Its artifact; if the two name different runs, their facts are nobody's.
+            artifact: Its artifact; if it names another run than the version does, nothing is taken over.
 
         Returns:
             This registration, with the run completed.

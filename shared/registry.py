@@ -43,7 +43,7 @@ class Registry:
 
     Attributes:
         session: The connection.
-        held: What is registered, in the words of an error.
+        held: What was registered or updated so far, in the words of an error.
         unsure: What may or may not have been done, since its answer was lost; "" if all is known.
     """
 

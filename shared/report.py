@@ -1,6 +1,7 @@
 """What is printed, and the shared log's line; no registration depends on it.
 
-All of it passes `redaction.redact`: a step's log is read by more people than the registry is.
+Remarks and properties pass `redaction.redact`, since many people read a step's log; the names of model and version stay
+as given.
 """
 
 import contextlib
@@ -84,7 +85,7 @@ def outcome_text(server: Server, what: str, claim: Claim) -> str:
         claim: The version that it is about.
 
     Returns:
-        One sentence; nobody overlooks the one that says that nothing was registered.
+        One sentence; if nothing was registered, it begins with NOTHING WAS REGISTERED.
     """
     version = str(claim.version["name"])
     name = f"{claim.model['name']} {'v' * version[:1].isdigit()}{version}"

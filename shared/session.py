@@ -44,7 +44,7 @@ class Reply:
     text: str
     document: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    is_distrust: bool = False  # of the server's certificate
+    is_distrust: bool = False
 
     @property
     def is_yes(self) -> bool:
@@ -68,7 +68,8 @@ def settles(tries: Sequence[Reply], path: str) -> bool:
         path: What was asked for.
 
     Returns:
-        False for no answer, 429, 500, 502, 503, 504 and the two above.
+        False for no answer (unless the certificate is not trusted), 429, 500 (unless `is_same_500`), 502, 503, 504 and
+        the two above.
     """
     reply = tries[-1]
     if reply.status == 0:
@@ -183,7 +184,7 @@ class Session:
             tries: A request's replies so far.
 
         Returns:
-            False, without a wait, if a registration has lost MOST_LOST_SECONDS.
+            True after the wait; False, without one, if it would bring the time lost over MOST_LOST_SECONDS.
         """
         reply = tries[-1]
         pause = retry_pause(len(tries) - 1, reply.headers.get("Retry-After", ""), random.random())

@@ -2,7 +2,8 @@
 
 A version is *ours* if this run made it, in this try or in an earlier one: it carries this run's ID, and its artifact
 has our location or is missing. What is ours is completed and corrected, so that a retry is safe; what is not is up to
-`on_existing_version`. Of two runs that race for one version name it is whose artifact the version has.
+`on_existing_version`. If two runs race for one version
+name, it belongs to the run whose artifact the version has.
 """
 
 import random
@@ -20,7 +21,7 @@ MOST_ROUNDS = 5
 
 @dataclass(frozen=True)
 class Claim:
-    """A version and its model artifacts, and whether they are ours; what is not ours was not touched.
+    """A version, its model artifacts, and whether they are ours (no volume claim); what is not ours was not touched.
 
     Attributes:
         model: The registered model, as the server shows it.
@@ -52,8 +53,8 @@ def register(registry: Registry, registration: Registration, policy: str) -> tup
         What was done ("registered", "updated" or "skipped"), and the version.
 
     Raises:
-        RuntimeError: The version is somebody else's (policy "fail") or archived, its name is taken in another spelling,
-            or the server refuses.
+        RuntimeError: Model or version is archived, the version is somebody else's (policy "fail"), its name is taken in
+            another spelling, others keep updating it, or the server refuses.
         ConnectionError: The server cannot be reached or trusted, or is no Model Registry.
         PermissionError: It denies access.
     """
@@ -66,6 +67,7 @@ def register(registry: Registry, registration: Registration, policy: str) -> tup
     registry.refuse_archived(claim.version, f"version {claim.version['name']!r} of {model['name']!r}")
     if policy == "fail":
         raise version_exists(registry, claim, registration)
+    # `arguments` lets the four policies through: what is left is "skip".
     return ("updated", written(registry, claim, registration)) if policy == "update" else ("skipped", claim)
 
 
@@ -170,7 +172,7 @@ def written(registry: Registry, claim: Claim, registration: Registration) -> Cla
 
 
 def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
-    """Send what version and artifacts do not say yet, and tell whether there was anything.
+    """Make one round of `written`: send what version and artifacts do not say yet; tell whether there was anything.
 
     The artifact comes first: by it a step that dies in between finds its version again.
     """

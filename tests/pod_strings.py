@@ -19,6 +19,10 @@ METRICS = 130  # what an evaluation with MMLU logs
 Argo = Literal["3.5", "4.0"]
 JSON = dict[str, Any]
 
+# Every cluster has to start the step: what older Argo bears decides, and what the program leaves is the evaluation's.
+LONGEST_PROGRAM = 36_864
+SHARES: dict[Argo, float] = {"4.0": 0.55, "3.5": 0.9}
+
 
 @dataclass(frozen=True)
 class Hop:

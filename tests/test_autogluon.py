@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from .subject import location
+from .subject import evaluation, location
 
 BestModel: Any = location.BestModel
 best_model = location.best_model
-with_test_metrics = location.with_test_metrics
+with_test_metrics = evaluation.with_test_metrics
 
 
 def described(name: str, **scores: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .pod_strings import Argo, hops
+from .pod_strings import LONGEST_PROGRAM, SHARES, Argo, hops
 from .shipped import compiled, program
 from .subject import example_pipelines, model_registry
 
@@ -18,11 +18,11 @@ PIPELINES = {
 
 
 def test_the_program_leaves_room_for_what_evaluations_log() -> None:
-    assert len(program().encode()) <= 36_864
+    assert len(program().encode()) <= LONGEST_PROGRAM
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
-@pytest.mark.parametrize(("argo", "share"), [("4.0", 0.55), ("3.5", 0.9)])
+@pytest.mark.parametrize(("argo", "share"), SHARES.items())
 def test_no_string_on_the_way_to_the_pod_is_too_long(pipeline: Any, argo: Argo, share: float) -> None:
     too_long = [hop for hop in hops(compiled(pipeline)) if hop.argo in ("", argo) and hop.share > share]
     assert [f"{hop.name}: {hop.size:,} bytes, {hop.share:.0%}" for hop in too_long] == []

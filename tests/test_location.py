@@ -129,7 +129,7 @@ def test_another_model_is_never_registered_in_place_of_the_artifact(locate: Loca
     ],
 )
 def test_the_claims_are_needed_only_for_a_path_in_the_pod(model_uri: str, given: Artifact, needed: bool) -> None:
-    assert location.needs_claims(model_uri, given, lambda path: True) is needed
+    assert location.needs_mounts(model_uri, given, lambda path: True) is needed
 
 
 # --- the caller's own location -----------------------------------------------------------------------------------
@@ -503,8 +503,8 @@ def test_the_launcher_s_copy_in_the_workspace_tells_too(locate: Locate) -> None:
     ],
 )
 def test_the_claims_are_needed_where_a_model_folder_may_win(given: Artifact, there: bool, needed: bool) -> None:
-    assert location.needs_claims("", given, lambda path: there) is needed
-    assert location.needs_claims("gs://b/given", given, lambda path: there) is False
+    assert location.needs_mounts("", given, lambda path: there) is needed
+    assert location.needs_mounts("gs://b/given", given, lambda path: there) is False
 
 
 @pytest.mark.parametrize(

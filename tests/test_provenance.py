@@ -15,7 +15,7 @@ from .kubernetes_api import KubernetesApi, claim_volume, ephemeral_volume, mount
 from .subject import cluster as edge
 from .subject import location, provenance
 
-Cluster: Any = edge.Cluster
+Pod: Any = edge.Pod
 Mount: Any = location.Mount
 Run: Any = provenance.Run
 custom_filled = provenance.custom_filled
@@ -40,7 +40,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kuberne
         yield api
 
 
-def observe(api: KubernetesApi, given: Run = NOTHING, claims: bool = False) -> Cluster:
+def observe(api: KubernetesApi, given: Run = NOTHING, claims: bool = False) -> Pod:
     return edge.observe(given, claims, api.account_dir)
 
 
@@ -83,7 +83,7 @@ def test_without_the_right_to_read_the_run_is_unknown_in_one_line(
     cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
     cluster.answers = {"pods": code}
-    assert observe(cluster, claims=True) == Cluster(Run(namespace="team-a"), ())
+    assert observe(cluster, claims=True) == Pod(Run(namespace="team-a"), ())
     assert caplog.messages == [
         f"Unknown: run ID, run name, volume claims, since /api/v1/namespaces/team-a/pods/{POD} gave HTTP {code}."
     ]
@@ -159,7 +159,7 @@ def test_a_workflow_without_the_annotation_has_no_display_name(
 def test_a_pod_without_a_service_account_goes_on(
     cluster: KubernetesApi, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    assert edge.observe(NOTHING, True, str(tmp_path / "none")) == Cluster(Run(), ())
+    assert edge.observe(NOTHING, True, str(tmp_path / "none")) == Pod(Run(), ())
     assert cluster.requests == []
     (remark,) = caplog.messages
     assert remark.startswith("Unknown: namespace, run ID, run name, volume claims, since ")
@@ -176,7 +176,7 @@ def test_outside_a_cluster_no_kubeconfig_is_consulted(tmp_path: Path, monkeypatc
         )
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         monkeypatch.setenv("KFP_POD_NAME", POD)
-        assert observe(laptop, claims=True) == Cluster(Run(), None)
+        assert observe(laptop, claims=True) == Pod(Run(), None)
         assert laptop.requests == []
 
 
