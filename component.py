@@ -106,35 +106,35 @@ def model_registry(
     from shared import address, arguments, cluster, evaluation, location, properties, provenance
     from shared import registration, registry, report, versions
 
-    with report.printed_remarks():
-        request = arguments.checked(given)
-        model, metrics, evaluated, results = map(
-            location.received, (input_model, input_metrics, eval_metrics, eval_results)
-        )
-        training = properties.training_properties(metrics.metadata)
-        scores = evaluation.recorded(evaluated, results, model)
+    report.print_remarks()
+    request = arguments.checked(given)
+    model, metrics, evaluated, results = map(
+        location.received, (input_model, input_metrics, eval_metrics, eval_results)
+    )
+    training = properties.training_properties(metrics.metadata)
+    scores = evaluation.recorded(evaluated, results, model)
 
-        pod = cluster.observe(request.run, location.needs_mounts(request.model_uri, model, os.path.exists))
-        locate = location.locate_model if request.registry_url else location.location_or_reason
-        uri = locate(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
+    pod = cluster.observe(request.run, location.needs_mounts(request.model_uri, model, os.path.exists))
+    locate = location.locate_model if request.registry_url else location.location_or_reason
+    uri = locate(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
 
-        run = provenance.traced(request.run, pod.run)
-        known = provenance.run_properties(run, model.metadata)
-        custom = properties.custom_properties(provenance.custom_filled(request.custom, run))
-        recorded = properties.joined_properties(known, custom, scores, training)
-        planned = registration.Registration(request.card, uri, run, recorded)
-        print(report.registration_text(planned))
-        if not request.registry_url:
-            print("SKIPPED: registry_address is empty.")
-            return "SKIPPED"
+    run = provenance.traced(request.run, pod.run)
+    known = provenance.run_properties(run, model.metadata)
+    custom = properties.custom_properties(provenance.custom_filled(request.custom, run))
+    recorded = properties.joined_properties(known, custom, scores, training)
+    planned = registration.Registration(request.card, uri, run, recorded)
+    print(report.registration_text(planned))
+    if not request.registry_url:
+        print("SKIPPED: registry_address is empty.")
+        return "SKIPPED"
 
-        server = address.known_server(request.registry_url, request.ca_path, os.environ)
-        with registry.opened(server) as opened:
-            what, claim = versions.register(opened, planned, request.policy)
+    server = address.known_server(request.registry_url, request.ca_path, os.environ)
+    with registry.opened(server) as opened:
+        what, claim = versions.register(opened, planned, request.policy)
 
-        print(report.outcome_text(server, what, claim))
-        report.append_log_line(request.log_path, what, claim)
-        return str(claim.model["id"])
+    print(report.outcome_text(server, what, claim))
+    report.append_log_line(request.log_path, what, claim)
+    return str(claim.model["id"])
 
 
 _folder.cleanup()

@@ -4,10 +4,8 @@ Remarks and properties pass `redaction.redact`, since many people read a step's 
 as given.
 """
 
-import contextlib
 import logging
 import sys
-from collections.abc import Iterator
 
 from .address import Server
 from .redaction import redact
@@ -32,24 +30,14 @@ class RemarkPrinter(logging.StreamHandler):
         return redact(f"{record.levelname}: {record.getMessage()}")
 
 
-@contextlib.contextmanager
-def printed_remarks() -> Iterator[None]:
-    """Print what the rooms log, for as long as the component's body runs.
+def print_remarks() -> None:
+    """Print from now on what the rooms log, without secrets.
 
     KFP's executor puts a handler of its own on the root logger, which hides nothing: so no remark reaches that one.
-
-    Yields:
-        Nothing; the remarks go to the step's output.
     """
-    printer = RemarkPrinter(sys.stdout)
-    log.addHandler(printer)
+    log.handlers = [RemarkPrinter(sys.stdout)]
     log.setLevel(logging.INFO)
     log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(printer)
-        log.propagate = True
 
 
 def registration_text(registration: Registration) -> str:

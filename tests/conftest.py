@@ -48,8 +48,10 @@ def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _remarks(caplog: pytest.LogCaptureFixture) -> None:
-    """Every test can read the component's remarks as `caplog.messages`."""
+def _remarks(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test can read the rooms' remarks as `caplog.messages`, until it calls the component, which prints them."""
+    for name, value in {"handlers": [], "propagate": True}.items():
+        monkeypatch.setattr(logging.getLogger("model_registry"), name, value)
     caplog.set_level(logging.INFO, "model_registry")
 
 

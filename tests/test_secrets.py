@@ -17,7 +17,7 @@ read_results = evaluation.read_results
 training_properties = properties.training_properties
 redact = redaction.redact
 without_credentials = redaction.without_credentials
-printed_remarks = report.printed_remarks
+print_remarks = report.print_remarks
 
 A34 = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJlLWhlcmU"
@@ -219,14 +219,14 @@ def test_no_remark_and_no_name_repeats_a_secret(place: str, tmp_path: Path, caps
         "nested key": {"a": {secret: ""}},
         "value": {"x" * 300: secret},
     }
-    with printed_remarks():
-        if place == "member of a file":
-            (tmp_path / "results.json").write_text(json.dumps({secret: 1}))
-            assert read_results(str(tmp_path / "results.json")) == {}
-            said = capsys.readouterr().out
-            assert "[REDACTED]" in said
-        else:
-            said = str(training_properties(cases[place])) + capsys.readouterr().out
+    print_remarks()
+    if place == "member of a file":
+        (tmp_path / "results.json").write_text(json.dumps({secret: 1}))
+        assert read_results(str(tmp_path / "results.json")) == {}
+        said = capsys.readouterr().out
+        assert "[REDACTED]" in said
+    else:
+        said = str(training_properties(cases[place])) + capsys.readouterr().out
     assert secret not in said
 
 
