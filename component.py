@@ -100,14 +100,12 @@ def model_registry(
     Returns:
         The registered model's ID, or "SKIPPED" without a registry_address.
     """
-    given = dict(locals())
-
     import os
     from shared import address, arguments, cluster, evaluation, location, properties, provenance
-    from shared import registration, registry, report, versions
+    from shared import registration, report, versions
 
     report.print_remarks()
-    request = arguments.checked(given)
+    request = arguments.checked(locals())
     model, metrics, evaluated, results = map(
         location.received, (input_model, input_metrics, eval_metrics, eval_results)
     )
@@ -129,8 +127,7 @@ def model_registry(
         return "SKIPPED"
 
     server = address.known_server(request.registry_url, request.ca_path, os.environ)
-    with registry.opened(server) as opened:
-        what, claim = versions.register(opened, planned, request.policy)
+    what, claim = versions.register(server, planned, request.policy)
 
     print(report.outcome_text(server, what, claim))
     report.append_log_line(request.log_path, what, claim)

@@ -17,8 +17,7 @@ from .redaction import redact, without_credentials
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 DEFAULT_PORT = 8080  # nobody means it who writes https:// without a port
 TLS_PORTS = (443, 8443)
-HOST_NAME = re.compile(r"\w[\w.-]*")
-MISTYPED = re.compile(r"https?:/(?!/)", re.IGNORECASE)
+HOST_NAME = re.compile(r"(?!https?$)\w[\w.-]*")  # `http:/registry` has lost a slash
 # Names that only the cluster resolves. A number is left out (perhaps an IPv4 address), and so is `name.namespace`
 # (perhaps `example.com`).
 IN_CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_-]*|([a-z0-9_-]+\.)+svc(\.cluster\.local\.?)?")
@@ -98,8 +97,7 @@ def registry_base_url(address: str, port: int) -> str:
     except ValueError:
         raise refusal from None
     is_host = host.startswith("[") or HOST_NAME.fullmatch(host)
-    is_mistyped = MISTYPED.match(text)
-    if not is_host or is_mistyped or parts.scheme not in ("", "http", "https") or own_port == 0:
+    if not is_host or parts.scheme not in ("", "http", "https") or own_port == 0:
         raise refusal
     if parts.username is not None or parts.query or parts.fragment:
         raise refusal

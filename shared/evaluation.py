@@ -23,9 +23,9 @@ SHARE_NAMES = (
 SHARES = frozenset(SHARE_NAMES.split())
 PASS_AT_K = re.compile(r"pass(?:@|_at_)(?:\d+|k)")
 # What only ends like one: parts of a task, or similar words.
-NO_SHARES = "HasAns_f1|NoAns_f1|best_f1|bertscore_f1|bleu_acc|rouge[12L]_acc"
+NO_SHARES = "HasAns_f1|NoAns_f1|best_f1|bertscore_f1|bleu_acc|rouge[12L]_acc|token_accuracy|anywhere_accuracy"
 # `<alias>_<metric>,<filter>` or `<provider>/<benchmark>/<metric>`, the longest that fits; a subtask's alias is " - …".
-LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
+LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/.])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
 
 WANTED = ("results", "groups", "group_subtasks", "higher_is_better", "n-shot", "n-samples", "config")
 # What stands beside the scores; `bypass` (999) is a predict-only run's.
@@ -227,7 +227,10 @@ def subtask_names(results: Members) -> set[str]:
     """Name the tasks that are part of a group's score."""
     if "group_subtasks" not in results:  # old files show it by a dash
         return {task for task, table in tables(results).items() if str(table.get("alias")).lstrip().startswith("- ")}
-    return {name for score in lm_scores(results)[0] for name in subtasks(score.task, results)}
+    found = [name for score in lm_scores(results)[0] for name in subtasks(score.task, results)]
+    for name in found:  # it grows on the way
+        found += [part for part in subtasks(name, results) if part not in found]
+    return set(found)
 
 
 def higher_is_better(task: str, metric: str, results: Members) -> bool:

@@ -55,8 +55,7 @@ def property_name(prefix: str, key: str) -> str:
     Returns:
         The name, of at most 255 characters: a longer one ends in a short hash of the key.
     """
-    word = plain_word(key)
-    name = f"{prefix}_{word[len(prefix) + 1 :] if word.lower().startswith(f'{prefix}_') else word}"
+    name = f"{prefix}_{re.sub(f'(?i)^({prefix}_)+', '', plain_word(key))}"
     if len(name) > LONGEST_NAME:
         name = f"{name[:246].rstrip('_')}_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
     return name
@@ -146,7 +145,8 @@ def property_value(key: str, value: Any) -> float | str:
         return stored_number(value)
     try:
         value = publishable(key, value)
-        return stored_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        return "" if holds_placeholder(text) else stored_text(text)
     except RecursionError:
         return "[nested too deeply]"
 

@@ -28,11 +28,10 @@ WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-
 # Texts that are a credential, by their issuers' prefixes.
 SECRET_TEXT = re.compile(
     r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)"  # a cut block is as secret as a whole one
-    r"|(?<=[?&]sig=)[^&#\s\"']+"  # places before shapes: a user's name may be a token
-    r"|(?<=-Signature=)[A-Fa-f0-9]{16,}"
+    r"|(?:(?<=[?&]sig=)|(?<=[?&-]Signature=))[^&#\s\"']+"  # places before shapes: a user's name may be a token
     r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,}"
     r"|(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))"
-    r"|(?<=https://)(?=[^@\s]*\d)[A-Za-z0-9_.~-]{20,}(?=@)"
+    r"|(?<=https://)(?=[^@\s/]*\d)[A-Za-z0-9_.~-]{20,}(?=@)"
     r"|(?<![A-Za-z0-9])(?:"
     r"(?:hf|gh[opsur]|npm|sk_live|sk_test)_[A-Za-z0-9]{16,}"
     r"|github_pat_[A-Za-z0-9_]{16,}"
@@ -49,18 +48,20 @@ SECRET_TEXT = re.compile(
 PAIR = re.compile(
     r"(?<![\w.-])(?P<option>--)?"
     r"(?P<key>[\w.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth|cookie|dsn|sig)[\w.-]{0,60})"
-    r"""(?:(?:\\?["']\]?)?\s{0,3}(?:=>|[:=])\s{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))""",
+    r"""(?:(?:\\?["']\]?)?(?:,?\s{0,9}\\?["']?value\\?["']?)?"""  # {"name": "HF_TOKEN", "value": "…"}
+    r"""\s{0,3}(?:=>|[:=])[^\S\n]{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))""",
     re.IGNORECASE,
 )
 PAIR_VALUE = re.compile(
-    r"""(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*""", re.IGNORECASE
+    r"""(?<=")[^"\\]+|(?<=')[^'\\]+|(?!--)(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*""", re.IGNORECASE
 )
 FRACTION = re.compile(r"-?\d*\.\d+(?:[eE][+-]?\d+)?")
 
-USER_INFO = re.compile(r"(://)[^/?#\s@]*:[^/?#\s]*@(?!sha256:)")
+USER_INFO = re.compile(r"(://)[^/?#\s@:]*:[^/?#\s]*@(?!sha256:)")
 HTTP_USER_INFO = re.compile(r"(://)[^/?#\s]*@")
 SIGNATURE = re.compile(
-    r"([?&](?:sig|token|access_token|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token))=)[^&#]+", re.IGNORECASE
+    r"([?&](?:sig(?:nature)?|(?:[a-z]+_)?token|api_?key|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token))=)[^&#]+",
+    re.IGNORECASE,
 )
 
 

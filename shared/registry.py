@@ -149,11 +149,11 @@ class Registry:
         # A PATCH without properties fails on structs, and one without a state turns ARCHIVED into LIVE (measured).
         shown = (present | fields).get("customProperties") or {}
         body = fields | given(state=present.get("state"), customProperties=writable_properties(shown))
-        self.unsure = f"the update of {what}"
         tries = self.session.ask("PATCH", path, [], body)
         if not tries[-1].is_yes or not is_entity(tries[-1].document):
+            if any(not 400 <= reply.status < 500 for reply in tries):
+                self.unsure = f"the update of {what}"
             raise self.failure(tries, f"updating {what}")
-        self.unsure = ""
         self.held.append(f"the update of {what}")
         self.warn_of_dropped(body, tries[-1])
         return True
@@ -246,7 +246,8 @@ def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[typ
         )
     if reply.status in (401, 403):
         return PermissionError, *refused(reply, f"(status {reply.status} when {doing}: {message}); {sender(session)}")
-    if reply.is_unknown_path:
+    # The server says in plain text that it has no such path (measured); a list of all models is always there.
+    if reply.status == 404 and (reply.document is None or doing == f"reading {MODELS}"):
         return (
             ConnectionError,
             f"serves neither Model Registry API, v1 or v1alpha3 (status 404: {message})",
@@ -261,6 +262,7 @@ def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[typ
         )
     steps = {
         404: "see whether its database is up, then run this step again.",
+        407: "let the proxy pass this step, or name the registry's host in NO_PROXY.",
         500: "show this message to who runs the registry and its database.",
     }
     times = f", {len(tries)} times" * (len(tries) > 1)

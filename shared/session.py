@@ -51,11 +51,6 @@ class Reply:
         """Whether it was done."""
         return 200 <= self.status < 300
 
-    @property
-    def is_unknown_path(self) -> bool:
-        """Whether there is no such path: plain text says so, JSON speaks of an entity (measured)."""
-        return self.status == 404 and self.document is None
-
 
 def settles(tries: Sequence[Reply], path: str) -> bool:
     """Tell whether the last reply is final; else the request is worth another try.
@@ -167,7 +162,7 @@ class Session:
         began = time.monotonic()
         while True:
             reply = self.runner.run(self._exchange(method, f"/api/model_registry/{self.apis[0]}{path}", query, body))
-            if reply.is_unknown_path and len(self.apis) > 1:
+            if reply.status == 404 and len(self.apis) > 1:
                 self.apis.pop(0)
             elif reply.status != 401 or not self._takes_next_token():
                 break
@@ -215,8 +210,7 @@ class Session:
         for bundle in self.server.authorities:
             tls.load_verify_locations(bundle)
         # No `trust_env`: it would send passwords of ~/.netrc.
-        pool = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1, ssl=tls), proxy=self.server.proxy or None)
-        return client, pool
+        return client, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1, ssl=tls))
 
     async def _exchange(self, method: str, path: str, query: Any, body: Any) -> Reply:
         """Send what the client serializes, but without its 300 s and its redirects, which make a POST a GET."""
@@ -226,9 +220,14 @@ class Session:
         patience = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS, total=TOTAL_SECONDS)
         _, url, headers, content, _ = self.client.param_serialize(method, path, query_params=query, body=body)
         try:
-            # The URL as it is: for a decoded `;` Go's server would drop the whole parameter.
             response = await self.pool.request(
-                method, URL(url, encoded=True), json=content, headers=headers, timeout=patience, allow_redirects=False
+                method,
+                URL(url, encoded=True),  # as it is: for a decoded `;` Go's server would drop the whole parameter
+                json=content,
+                headers=headers,
+                timeout=patience,
+                allow_redirects=False,
+                proxy=self.server.proxy or None,  # of the session aiohttp knows it from 3.11 on only
             )
             text = await response.text("utf-8", "replace")
         except aiohttp.ClientConnectorCertificateError as error:
@@ -237,7 +236,8 @@ class Session:
             hint = "; the server seems to speak plain http: write http://…" * ("WRONG_VERSION_NUMBER" in str(error))
             return Reply(0, f"{error}{hint}")
         except aiohttp.ClientHttpProxyError as error:  # its own text holds the proxy's credentials
-            return Reply(error.status, f"the proxy says {error.message}")
+            status = error.status if error.status in TRANSIENT else 407
+            return Reply(status, f"the proxy says {error.status} {error.message}")
         except TimeoutError:
             return Reply(0, f"no answer in time ({CONNECT_SECONDS} s to connect, {ANSWER_SECONDS} s to answer)")
         except (aiohttp.ClientError, OSError) as error:

@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .address import Server
 from .redaction import redact, without_credentials
 from .registration import JSON, Registration, semantic_version, text_property, without_retyped
-from .registry import MODELS, Registry
+from .registry import MODELS, Registry, opened
 from .session import retry_pause
 
 MOST_ROUNDS = 5
@@ -41,11 +42,11 @@ class Claim:
         return self.artifacts[-1] if self.artifacts else {}
 
 
-def register(registry: Registry, registration: Registration, policy: str) -> tuple[str, Claim]:
+def register(server: Server, registration: Registration, policy: str) -> tuple[str, Claim]:
     """Find or create registered model, version and artifact.
 
     Args:
-        registry: The server.
+        server: How the registry is reached; one connection is opened for all of it.
         registration: What to write.
         policy: What to do with somebody else's version: "fail", "skip", "update" or "increment".
 
@@ -58,17 +59,19 @@ def register(registry: Registry, registration: Registration, policy: str) -> tup
         ConnectionError: The server cannot be reached or trusted, or is no Model Registry.
         PermissionError: It denies access.
     """
-    model = find_or_create_model(registry, registration)
-    claim = claimed(registry, model, registration, registration.card.version_name)
-    if claim.is_ours:
-        return "registered", claim
-    if policy == "increment":
-        return "registered", next_free_version(registry, model, registration)
-    registry.refuse_archived(claim.version, f"version {claim.version['name']!r} of {model['name']!r}")
-    if policy == "fail":
-        raise version_exists(registry, claim, registration)
-    # `arguments` lets the four policies through: what is left is "skip".
-    return ("updated", written(registry, claim, registration)) if policy == "update" else ("skipped", claim)
+    with opened(server) as registry:
+        model = find_or_create_model(registry, registration)
+        claim = claimed(registry, model, registration, registration.card.version_name)
+        if claim.is_ours:
+            return "registered", claim
+        if policy == "increment":
+            return "registered", next_free_version(registry, model, registration)
+        registry.refuse_archived(claim.version, f"version {claim.version['name']!r} of {model['name']!r}")
+        if policy == "fail":
+            raise version_exists(registry, claim, registration)
+        if policy == "update":
+            return "updated", written(registry, claim, registration)
+        return "skipped", claim
 
 
 def find_or_create_model(registry: Registry, registration: Registration) -> JSON:
@@ -179,8 +182,8 @@ def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
     version, is_changed = claim.version, False
     fields = registration.artifact_fields()
     for artifact in claim.artifacts:
-        # An unknown run keeps no link to an older one.
-        stale = {name: "" for name in artifact if name.startswith("modelSource") and name not in fields}
+        # An unknown run keeps no link to an older one, and no storageKey or storagePath leads elsewhere than the URI.
+        stale = {name: "" for name in artifact if name.startswith(("modelSource", "storage")) and name not in fields}
         path = f"/model_artifacts/{artifact['id']}"
         is_changed |= registry.update(path, artifact, fields | stale, "the model artifact")
     path, what = f"/model_versions/{version['id']}", f"the version {version['name']!r}"
@@ -188,7 +191,9 @@ def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
     unchanged = without_retyped(version.get("customProperties") or {}, fields["customProperties"])
     if len(unchanged) < len(fields["customProperties"]):
         registry.update(path, version, fields | {"customProperties": unchanged}, f"a part of {what}")
-    return registry.update(path, version, fields, what) or is_changed
+    # Who changed the artifact writes the version, too, whatever it said: another update may be about to write it.
+    present = {"state": version.get("state")} if is_changed else version
+    return registry.update(path, present, fields, what) or is_changed
 
 
 def names_only(claim: Claim, registration: Registration) -> bool:
@@ -207,12 +212,17 @@ def next_free_version(registry: Registry, model: JSON, registration: Registratio
         parsed = semantic_version(str(version.get("name")))
         if parsed and parsed[0] == stem:
             siblings.append((parsed[1], version))
-    for _, version in sorted(siblings, key=lambda sibling: sibling[0], reverse=True):
-        if registration.run_id and text_property(version, "pipeline_run_id") != registration.run_id:
-            continue
-        claim = Claim(model, version, model_artifacts(registry, version))
+    candidates = [
+        Claim(model, version, model_artifacts(registry, version))
+        for _, version in sorted(siblings, key=lambda sibling: sibling[0], reverse=True)
+        if registration.run_id in ("", text_property(version, "pipeline_run_id"))
+    ]
+    # One with our location first: one without an artifact may be another step's, which is about to give it one.
+    for claim in sorted(candidates, key=lambda candidate: not candidate.artifacts):
         if is_ours(claim, registration):
-            registry.refuse_archived(version, f"this run's version {version['name']!r} of {model['name']!r}")
+            registry.refuse_archived(
+                claim.version, f"this run's version {claim.version['name']!r} of {model['name']!r}"
+            )
             claim = corrected(registry, claim, registration)
             if claim.is_ours:
                 return claim

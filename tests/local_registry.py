@@ -999,7 +999,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = respond
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = do_CONNECT = respond
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: tests read `registry.requests`."""

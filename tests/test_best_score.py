@@ -77,7 +77,14 @@ def test_the_best_score_is_that_of_a_top_level_task_or_group(file: str, metric: 
             },
             ("h_acc", 0.1),
         ),
-        ({"results": {"g": {"acc,none": 0.9}}, "group_subtasks": {"g": ["s"], "s": ["g"]}}, ("g_acc", 0.9)),
+        ({"results": {"g": {"acc,none": 0.9}}, "group_subtasks": {"g": ["s"], "s": ["g"]}}, None),
+        (
+            {
+                "results": {"g": {"acc,none": 0.4}, "s": {"alias": " - s"}, "t": {"acc,none": 0.9}},
+                "group_subtasks": {"g": ["s"], "s": ["t"]},  # a leaf below a group without a score of its own
+            },
+            ("g_acc", 0.4),
+        ),
     ],
 )
 def test_the_best_score_follows_the_declared_direction(results: dict[str, Any], best: Best) -> None:
@@ -129,7 +136,12 @@ def test_a_share_of_right_answers_is_known_by_its_metric_s_name(
         ({"a_acc,none": 10**400}, None),
         ({"a_acc,none": math.nan}, None),
         ({"custom_eval_enabled": 1, "eval_tasks_count": 1}, None),
-        ({"a": {"acc": 0.5}}, None),
+        ({"a": {"acc": 0.5}}, ("a_acc", 0.5)),
+        ({"eval_loss": 1.2, "eval_mean_token_accuracy": 0.83}, None),  # as TRL's trainers log it
+        (
+            {"chartqa_relaxed_accuracy,none": 0.6, "chartqa_anywhere_accuracy,none": 0.8},
+            ("chartqa_relaxed_accuracy", 0.6),
+        ),
     ],
 )
 def test_without_readable_results_the_metrics_are_asked(metadata: dict[str, Any], best: Best) -> None:
@@ -186,3 +198,13 @@ def test_the_best_score_does_not_depend_on_the_order_of_keys() -> None:
     tables = {"b": {"f1,none": 0.5, "acc,none": 0.25}, "a": {"acc,none": 0.75, "f1,none": 0.125}}
     backwards = {task: dict(reversed(table.items())) for task, table in reversed(tables.items())}
     assert best_of({"results": tables}) == best_of({"results": backwards}) == ("a_acc", 0.75)
+
+
+@pytest.mark.parametrize("task", ["eval_x", "eval_eval_x", "eval_", "EVAL_Eval_x"])
+@pytest.mark.parametrize("logged", [{}, {"eval_eval_x_acc": 0.3}, {"x_acc": 0.3}])
+def test_the_best_metric_names_the_property_that_holds_the_score(task: str, logged: dict[str, Any]) -> None:
+    results = {"results": {task: {"acc,none": 0.9}, "x": {"acc,none": 0.1}}}
+    said = evaluation.evaluation_properties(logged, results, "")
+    assert said["eval_best_score"] == 0.9
+    assert said[str(said["eval_best_metric"])] == 0.9
+    assert list(said.values()).count(0.9) == 2, "the score and its one property"

@@ -326,6 +326,17 @@ def test_a_proxy_that_refuses_the_way_is_not_asked_again_and_keeps_its_credentia
     assert "s3cr3ttokenabc" not in str(refused.value)
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 407])
+def test_a_proxy_that_refuses_the_way_is_not_taken_for_the_registry(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("https_proxy", registry.url)
+    registry.inject(status)
+    with pytest.raises(RuntimeError, match=rf"the proxy says {status}.* Next: let the proxy pass .* NO_PROXY"):
+        register("https://registry.example")
+    assert len(registry.requests) == 1
+
+
 def test_a_mesh_that_denies_access_leads_to_its_policy_and_no_role_binding(registry: LocalRegistry) -> None:
     registry.inject((403, "text/plain", b"RBAC: access denied"))
     with pytest.raises(PermissionError, match=r"AuthorizationPolicy.* sidecar") as refused:

@@ -188,3 +188,17 @@ def test_a_job_as_eval_hub_s_own_api_returns_it(tmp_path: Path, caplog: pytest.L
 def test_what_is_large_beside_the_results_is_not_read(tmp_path: Path) -> None:
     large = [{"text": 'say "[{" ' * 20, "logprobs": [[i, -i / 7] for i in range(50)]}] * 10_000
     assert recorded(tmp_path, {"samples": large, **JOB, "config": None, "events": large}) == SCORES
+
+
+@pytest.mark.parametrize(
+    ("metrics", "best"),
+    [
+        ({"all.extractive_match": 0.75, "gsm8k|0.extractive_match": 0.5}, "all_extractive_match"),  # lighteval's names
+        ({"boolq.accuracy": 0.9, "x.codegen_pass@1": 0.1}, "boolq_accuracy"),
+    ],
+)
+def test_a_provider_may_join_task_and_metric_by_a_dot(metrics: dict[str, float], best: str) -> None:
+    benchmark = {"id": "b", "provider_id": "lighteval", "metrics": metrics}
+    said = evaluation.evaluation_properties({}, {"state": "completed", "results": {"benchmarks": [benchmark]}}, "")
+    assert said["eval_best_metric"] == f"eval_lighteval_b_{best}"
+    assert said["eval_best_score"] == max(metrics.values())

@@ -386,3 +386,9 @@ def test_a_large_evaluation_does_not_crowd_out_the_hyperparameters(caplog: pytes
     assert training.keys() <= properties.keys()
     assert "eval_0" in properties
     assert "230" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("placeholder", ["{{$.inputs.parameters['lr']}}", "{{$.pipeline_job_uuid}}"])
+def test_a_placeholder_inside_an_importers_metadata_counts_as_empty(placeholder: str) -> None:
+    metadata = {"optimizer": {"lr": placeholder, "name": "adam"}, "data": ["a", placeholder], "epochs": 3}
+    assert training_properties(metadata) == {"training_optimizer_name": "adam", "training_epochs": 3.0}

@@ -77,6 +77,19 @@ def test_an_older_server_is_spoken_to_in_its_own_version() -> None:
         assert holds_one_of_each(registry)
 
 
+def test_an_older_server_behind_a_gateway_that_says_404_in_json_is_found() -> None:
+    with LocalRegistry(apis=("v1alpha3",)) as registry:
+        registry.inject((404, "application/json", b'{"message": "no Route matched"}'), match="/v1/")
+        assert register(registry.url) == "1"
+        assert holds_one_of_each(registry)
+
+
+def test_another_service_that_says_404_in_json_is_no_registry_whose_database_is_down(registry: LocalRegistry) -> None:
+    registry.inject((404, "application/json", b'{"detail": "Not Found"}'), times=100)
+    with pytest.raises(ConnectionError, match=r"serves neither Model Registry API.* Next: check the address"):
+        register(registry.url)
+
+
 def test_a_server_without_the_api_is_an_error_that_says_so(waits: list[float]) -> None:
     with LocalRegistry(apis=()) as registry:
         with pytest.raises(ConnectionError, match="serves neither Model Registry API") as refused:
@@ -336,6 +349,24 @@ def test_increment_moves_on_when_the_next_patch_is_taken_meanwhile(registry: Loc
     assert len(registry.artifacts(registry.versions()[2])) == 1
 
 
+@pytest.mark.parametrize("run_id", ["run-1", ""])
+def test_a_retry_that_increments_leaves_another_steps_half_made_version_alone(
+    registry: LocalRegistry, run_id: str
+) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
+
+    def step(name: str) -> None:
+        uri = f"gs://ours/{name}"
+        register(registry.url, model_uri=uri, source_pipeline_run_id=run_id, on_existing_version="increment")
+
+    step("a")
+    registry.inject(lambda request: step("a"), match="POST .*/artifacts")
+    step("b")
+    held = [(version["name"], [a["uri"] for a in registry.artifacts(version)]) for version in registry.versions()]
+    assert held == [("1.0.0", ["gs://theirs/model"]), ("1.0.1", ["gs://ours/a"]), ("1.0.2", ["gs://ours/b"])]
+
+
 def test_a_retry_that_increments_asks_only_for_what_it_needs(registry: LocalRegistry) -> None:
     model = registry.add_model("fine-tuned-model")
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
@@ -549,6 +580,46 @@ def test_two_updates_at_once_leave_one_runs_model_and_metrics(
     assert values(version).get("training_run", "") == run_id
 
 
+def test_two_models_of_one_run_that_update_at_once_leave_one_ones_location_and_properties(
+    registry: LocalRegistry, waits: list[float]
+) -> None:
+    version = registry.add_version(registry.add_model("fine-tuned-model")["id"], "1.0.0")
+    registry.add_artifact(version["id"], uri="gs://old/model")
+
+    def update(model: str) -> None:
+        uri, held = f"gs://run-1/{model}", {"training_model": model}
+        register(registry.url, on_existing_version="update", model_uri=uri, custom_properties=held)
+
+    artifact = registry.artifacts()[0]
+
+    def theirs_before_our_version(request: Request) -> None:
+        theirs = {"uri": "gs://run-1/b", "artifactType": "model-artifact", "state": "LIVE"}
+        call(registry.url, "PATCH", f"/model_artifacts/{artifact['id']}", theirs)
+
+    def their_version_after_our_reading(request: Request) -> None:
+        if registry.artifacts()[0]["uri"] == "gs://run-1/b":
+            theirs = {"pipeline_run_id": text("run-1"), "training_model": text("b")}
+            call(
+                registry.url, "PATCH", f"/model_versions/{version['id']}", {"customProperties": theirs, "state": "LIVE"}
+            )
+
+    registry.inject(theirs_before_our_version, match="PATCH .*/model_versions/")
+    registry.inject(their_version_after_our_reading, match="PATCH .*/model_artifacts/", times=100)
+    update("a")
+    assert registry.artifacts()[0]["uri"] == "gs://run-1/a"
+    assert values(registry.versions()[0])["training_model"] == "a"
+
+
+def test_an_update_leaves_no_key_of_the_store_that_held_the_model_before(registry: LocalRegistry) -> None:
+    version = registry.add_version(registry.add_model("fine-tuned-model")["id"], "1.0.0")
+    registry.add_artifact(version["id"], uri="s3://old/model", storageKey="connection", storagePath="old/model")
+    register(registry.url, on_existing_version="update", model_uri="gs://new/model")
+    (artifact,) = registry.artifacts()
+    assert artifact["uri"] == "gs://new/model"
+    assert not artifact.get("storageKey")
+    assert not artifact.get("storagePath")
+
+
 def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_different_ones(
     registry: LocalRegistry,
 ) -> None:
@@ -652,6 +723,13 @@ def test_an_update_whose_answer_stays_lost_is_not_called_undone(registry: LocalR
     register(registry.url)
     registry.inject("error_after", match="PATCH .*/model_versions/", times=100)
     with pytest.raises(RuntimeError, match=r"the update of .* was done is not known"):
+        register(registry.url, model_description="Changed.")
+
+
+def test_an_update_that_is_refused_is_not_said_to_be_perhaps_done(registry: LocalRegistry) -> None:
+    register(registry.url)
+    registry.inject(403, match="PATCH", times=100)
+    with pytest.raises(PermissionError, match=r"\(ID 2\); the rest is not\. Next: "):
         register(registry.url, model_description="Changed.")
 
 
