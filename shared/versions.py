@@ -95,9 +95,7 @@ def claimed(registry: Registry, model: JSON, registration: Registration, name: s
     if is_new:
         return completed(registry, Claim(model, version), registration)
     claim = Claim(model, version, model_artifacts(registry, version))
-    if version.get("state") == "ARCHIVED" or not is_ours(claim, registration):
-        return claim
-    return corrected(registry, claim, registration)
+    return corrected(registry, claim, registration) if is_ours(claim, registration) else claim
 
 
 def is_ours(claim: Claim, registration: Registration) -> bool:
@@ -145,7 +143,8 @@ def completed(registry: Registry, claim: Claim, registration: Registration) -> C
 
 
 def corrected(registry: Registry, claim: Claim, registration: Registration) -> Claim:
-    """Complete and correct a version of ours; what is unknown now erases nothing that it knows of its run."""
+    """Complete and correct a version of ours, unless somebody archived it; it keeps what only it knows of its run."""
+    registry.refuse_archived(claim.version, f"version {claim.version['name']!r} of {claim.model['name']!r}")
     registration = registration.with_facts_of(claim.version, claim.newest)
     claim = completed(registry, claim, registration)
     return written(registry, claim, registration) if claim.is_ours else claim
@@ -205,33 +204,27 @@ def names_only(claim: Claim, registration: Registration) -> bool:
 
 
 def next_free_version(registry: Registry, model: JSON, registration: Registration) -> Claim:
-    """Claim the patch version beyond the highest, or the one that an earlier try of this run made."""
+    """Claim the version that an earlier try of this run made, or else the patch version beyond the highest."""
     stem, _ = semantic_version(registration.card.version_name) or ("", 0)
-    siblings = []
-    for version in registry.listed(f"{MODELS}/{model['id']}/versions", f"name LIKE '{stem}%'"):
-        parsed = semantic_version(str(version.get("name")))
-        if parsed and parsed[0] == stem:
-            siblings.append((parsed[1], version))
+    siblings = [
+        (parsed[1], version)
+        for version in registry.listed(f"{MODELS}/{model['id']}/versions", f"name LIKE '{stem}%'")
+        if (parsed := semantic_version(str(version.get("name")))) and parsed[0] == stem
+    ]
     candidates = [
         Claim(model, version, model_artifacts(registry, version))
         for _, version in sorted(siblings, key=lambda sibling: sibling[0], reverse=True)
         if registration.run_id in ("", text_property(version, "pipeline_run_id"))
     ]
-    # One with our location first: one without an artifact may be another step's, which is about to give it one.
-    for claim in sorted(candidates, key=lambda candidate: not candidate.artifacts):
-        if is_ours(claim, registration):
-            registry.refuse_archived(
-                claim.version, f"this run's version {claim.version['name']!r} of {model['name']!r}"
-            )
-            claim = corrected(registry, claim, registration)
-            if claim.is_ours:
-                return claim
+    # One without an artifact comes last: it may be another step's, which is about to give it one.
+    candidates.sort(key=lambda claim: not claim.artifacts)
+    ours = (corrected(registry, claim, registration) for claim in candidates if is_ours(claim, registration))
+    claim = next((claim for claim in ours if claim.is_ours), None)
     highest = max((patch for patch, _ in siblings), default=0)
-    while True:  # others may be faster
+    while not claim or not claim.is_ours:  # others may be faster
         highest += 1
         claim = claimed(registry, model, registration, f"{stem}{highest}")
-        if claim.is_ours:
-            return claim
+    return claim
 
 
 def version_exists(registry: Registry, claim: Claim, registration: Registration) -> Exception:
