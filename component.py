@@ -100,7 +100,7 @@ def model_registry(
     Returns:
         The registered model's ID, or "SKIPPED" without a registry_address.
     """
-    import os
+    import os  # noqa: I001
     from shared import address, arguments, cluster, evaluation, location, properties, provenance
     from shared import registration, report, versions
 

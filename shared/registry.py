@@ -48,6 +48,7 @@ class Registry:
     """
 
     def __init__(self, session: Session) -> None:
+        """Begin with nothing registered."""
         self.session = session
         self.held: list[str] = []
         self.unsure = ""

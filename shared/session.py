@@ -116,6 +116,7 @@ class Session:
     """
 
     def __init__(self, server: Server) -> None:
+        """Connect, with the first token."""
         self.server = server
         self.sent: list[Token] = []
         self.apis = list(API_VERSIONS)

@@ -14,6 +14,8 @@ In tests:
         assert [model["name"] for model in registry.models()] == ["my-model"]
 """
 
+# ruff: noqa: D101, D102, D103, D105, D107
+
 from __future__ import annotations
 
 import argparse

@@ -1,5 +1,7 @@
 """Bad input ends in one clear sentence before anything is sent; the shared log costs no registration."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,5 +1,7 @@
 """AutoGluon's artifacts hold several models: their metadata tell the best one, in the shapes of the components."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """The best score: the highest share of right answers among top-level tasks and groups, or none."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import math

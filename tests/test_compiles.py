@@ -1,5 +1,7 @@
 """What KFP makes of the component: every supported KFP runs these tests."""
 
+# ruff: noqa: D103
+
 import ast
 import inspect
 import json

@@ -1,5 +1,7 @@
 """How the server is reached: its address, TLS, and the token, which goes nowhere else."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import base64

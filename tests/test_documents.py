@@ -1,5 +1,7 @@
 """README, docstring, metadata and signature say the same; the folder follows the collection's conventions."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import inspect

@@ -1,5 +1,7 @@
 """Eval Hub's results: recorded under the names that its component's metrics give, nothing twice."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import json

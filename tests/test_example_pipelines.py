@@ -1,5 +1,7 @@
 """The example pipelines: what they compile to, and that one of them runs here as it stands in the README."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import ast

@@ -1,5 +1,7 @@
 """It starts on a real cluster: no string on the program's way to the pod is longer than a stock cluster bears."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 from typing import Any

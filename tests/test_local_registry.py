@@ -3,6 +3,8 @@
 The tests marked `registry` talk HTTP only: `MODEL_REGISTRY_URL=http://… pytest -m registry` runs them on a real server.
 """
 
+# ruff: noqa: D102, D103, D107
+
 from __future__ import annotations
 
 import json

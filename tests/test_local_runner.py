@@ -1,5 +1,7 @@
 """Pipelines on KFP's local runner: with a genuine results file of lm-eval, and without any artifact."""
 
+# ruff: noqa: D103
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Where the model is: the four sources of a location, in their order."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """What is recorded: names and values that every registry takes, with nothing lost on the way."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import math

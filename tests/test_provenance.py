@@ -1,5 +1,7 @@
 """Which run made the model: what the caller left empty is found, or unknown in one plain line."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import subprocess

@@ -1,5 +1,7 @@
 """What a registration leaves in the registry. Every test here also holds for a real server (MODEL_REGISTRY_URL)."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import pytest

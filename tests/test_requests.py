@@ -1,5 +1,7 @@
 """What a registration costs the server, what it survives, and what it says when it cannot go on."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import itertools

@@ -1,5 +1,7 @@
 """lm-eval's results: every version's file is read by task name, and any other file costs only its own properties."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """No secret is published, and nothing that is none is hidden."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import json

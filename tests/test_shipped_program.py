@@ -1,5 +1,7 @@
 """The program in the compiled YAML, run as the pod runs it: what it lacks, no other test sees."""
 
+# ruff: noqa: D103
+
 from __future__ import annotations
 
 import ast
