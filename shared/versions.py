@@ -181,8 +181,9 @@ def write(registry: Registry, claim: Claim, registration: Registration) -> bool:
     version, is_changed = claim.version, False
     fields = registration.artifact_fields()
     for artifact in claim.artifacts:
-        # An unknown run keeps no link to an older one, and no storageKey or storagePath leads elsewhere than the URI.
-        stale = {name: "" for name in artifact if name.startswith(("modelSource", "storage")) and name not in fields}
+        # An unknown run keeps no link to an older one, and no storageKey or storagePath leads elsewhere than a new URI.
+        links = "modelSource" if artifact.get("uri") == registration.uri else ("modelSource", "storage")
+        stale = {name: "" for name in artifact if name.startswith(links) and name not in fields}
         path = f"/model_artifacts/{artifact['id']}"
         is_changed |= registry.update(path, artifact, fields | stale, "the model artifact")
     path, what = f"/model_versions/{version['id']}", f"the version {version['name']!r}"

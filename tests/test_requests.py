@@ -622,6 +622,15 @@ def test_an_update_leaves_no_key_of_the_store_that_held_the_model_before(registr
     assert not artifact.get("storagePath")
 
 
+def test_a_rerun_keeps_a_key_that_somebody_added_for_the_same_location(registry: LocalRegistry) -> None:
+    register(registry.url)
+    path = f"/model_artifacts/{registry.artifacts()[0]['id']}"
+    call(registry.url, "PATCH", path, {"artifactType": "model-artifact", "storageKey": "connection", "state": "LIVE"})
+    register(registry.url, model_format_version="2")
+    (artifact,) = registry.artifacts()
+    assert (artifact["storageKey"], artifact["modelFormatVersion"]) == ("connection", "2")
+
+
 def test_an_update_changes_every_model_artifact_as_kserve_and_the_ui_take_different_ones(
     registry: LocalRegistry,
 ) -> None:
