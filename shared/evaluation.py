@@ -25,7 +25,7 @@ PASS_AT_K = re.compile(r"pass(?:@|_at_)(?:\d+|k)")
 # What only ends like one: parts of a task, or similar words.
 NO_SHARES = "HasAns_f1|NoAns_f1|best_f1|bertscore_f1|bleu_acc|rouge[12L]_acc|token_accuracy|anywhere_accuracy"
 # `<alias>_<metric>,<filter>` or `<provider>/<benchmark>/<metric>`, the longest that fits; a subtask's alias is " - …".
-LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/.])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
+LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
 
 WANTED = ("results", "groups", "group_subtasks", "higher_is_better", "n-shot", "n-samples", "config")
 # What stands beside the scores; `bypass` (999) is a predict-only run's.
@@ -282,6 +282,7 @@ def hub_entries(job: Members) -> list[Entry]:
         if isinstance(benchmark, dict):
             name = f"{benchmark.get('provider_id', 'unknown')}/{benchmark.get('id', 'unknown')}"
             verdict = dict_at(benchmark, "test")
-            found += [(f"{name}/{metric}", value) for metric, value in dict_at(benchmark, "metrics").items()]
+            metrics = dict_at(benchmark, "metrics")
+            found += [(f"{name}/{metric.replace('.', '_')}", value) for metric, value in metrics.items()]
             found += [(f"{name}/{part}", verdict.get(part)) for part in ("primary_score", "threshold", "pass")]
     return [(key, number) for key, value in found if (number := number_of(value)) is not None]

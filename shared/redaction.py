@@ -44,23 +44,23 @@ SECRET_TEXT = re.compile(
     r")",
     re.DOTALL,
 )
-# What a credential's name introduces in a text: `password=…`, `"api_key": "…"`, `--hf-token …`.
+# What a credential's name introduces on its line of a text: `password=…`, `"api_key": "…"`, `--hf-token …`.
 PAIR = re.compile(
     r"(?<![\w.-])(?P<option>--)?"
     r"(?P<key>[\w.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth|cookie|dsn|sig)[\w.-]{0,60})"
     r"""(?:(?:\\?["']\]?)?(?:,?\s{0,9}\\?["']?value\\?["']?)?"""  # {"name": "HF_TOKEN", "value": "…"}
-    r"""\s{0,3}(?:=>|[:=])[^\S\n]{0,3}\\?["']?|(?(option)\s{1,3}["']?|(?!)))""",
+    r"""\s{0,3}(?:=>|[:=])[^\S\n]{0,3}\\?["']?|(?(option)\s{1,3}(?!--)["']?|(?!)))""",
     re.IGNORECASE,
 )
 PAIR_VALUE = re.compile(
-    r"""(?<=")[^"\\]+|(?<=')[^'\\]+|(?!--)(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*""", re.IGNORECASE
+    r"""(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*""", re.IGNORECASE
 )
 FRACTION = re.compile(r"-?\d*\.\d+(?:[eE][+-]?\d+)?")
 
 USER_INFO = re.compile(r"(://)[^/?#\s@:]*:[^/?#\s]*@(?!sha256:)")
 HTTP_USER_INFO = re.compile(r"(://)[^/?#\s]*@")
 SIGNATURE = re.compile(
-    r"([?&](?:sig(?:nature)?|(?:[a-z]+_)?token|api_?key|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token))=)[^&#]+",
+    r"([?&](?:sig(?:nature)?|[a-z_]*token|api_?key|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token))=)[^&#]+",
     re.IGNORECASE,
 )
 
@@ -108,10 +108,8 @@ def without_credentials(uri: str) -> str:
         uri: A URI.
 
     Returns:
-        It without `user:password@` and `token@` (http), each signature replaced by REDACTED; abfs's `container@` and
-        oci's `@sha256:` are no credentials.
+        It without `user:password@`; over http also without `token@`, and each signature replaced by REDACTED. The key
+        of an object store goes in verbatim; abfs's `container@` and oci's `@sha256:` are no credentials.
     """
     clean = USER_INFO.sub(r"\1", uri)
-    if clean.lower().startswith("http"):
-        clean = HTTP_USER_INFO.sub(r"\1", clean)
-    return SIGNATURE.sub(r"\1REDACTED", clean)
+    return SIGNATURE.sub(r"\1REDACTED", HTTP_USER_INFO.sub(r"\1", clean)) if clean.lower().startswith("http") else clean

@@ -81,10 +81,7 @@ def outcome_text(server: Server, what: str, claim: Claim) -> str:
         f"model ID {claim.model['id']}, version ID {claim.version['id']}, artifact ID {claim.newest.get('id', 'none')}"
     )
     if what == "skipped":
-        return (
-            f"NOTHING WAS REGISTERED: {name} at {server} ({ids}) is another's and was left as it is "
-            "(on_existing_version=skip)."
-        )
+        return f"NOTHING WAS REGISTERED: {name} at {server} ({ids}) is another's (on_existing_version=skip)."
     return f"{what.capitalize()} {name} at {server} ({ids})."
 
 

@@ -138,7 +138,8 @@ def test_a_share_of_right_answers_is_known_by_its_metric_s_name(
         ({"a_acc,none": 10**400}, None),
         ({"a_acc,none": math.nan}, None),
         ({"custom_eval_enabled": 1, "eval_tasks_count": 1}, None),
-        ({"a": {"acc": 0.5}}, ("a_acc", 0.5)),
+        ({"a": {"acc": 0.5}}, None),
+        ({"bertscore": {"f1": 0.92}, "by_label": {"a": {"f1": 0.99}}, "acc": 0.5}, ("acc", 0.5)),
         ({"eval_loss": 1.2, "eval_mean_token_accuracy": 0.83}, None),  # as TRL's trainers log it
         (
             {"chartqa_relaxed_accuracy,none": 0.6, "chartqa_anywhere_accuracy,none": 0.8},
