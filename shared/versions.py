@@ -2,8 +2,8 @@
 
 A version is *ours* if this run made it, in this try or in an earlier one: it carries this run's ID, and its artifact
 has our location or is missing. What is ours is completed and corrected, so that a retry is safe; what is not is up to
-`on_existing_version`. If two runs race for one version
-name, it belongs to the run whose artifact the version has.
+`on_existing_version`.
+If two runs race for one version name, it belongs to the run whose artifact the version has.
 """
 
 import random
