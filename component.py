@@ -70,6 +70,7 @@ def model_registry(
     on_existing_version: str = "fail",
     custom_properties: dict = {},
     registry_ca_path: str = "",
+    is_secure: bool = False,
 ) -> str:
     """Register a trained model in Kubeflow Model Registry with its hyperparameters, metrics and provenance.
 
@@ -96,6 +97,7 @@ def model_registry(
         on_existing_version: If taken: fail, skip, update or increment.
         custom_properties: Further properties; an empty text is a label.
         registry_ca_path: CA bundle in the pod.
+        is_secure: Whether an address without a scheme means https.
 
     Returns:
         The registered model's ID, or "SKIPPED" without a registry_address.

@@ -70,12 +70,13 @@ class Server:
         return f"{self.url}, through the proxy {without_credentials(self.proxy)}," if self.proxy else self.url
 
 
-def registry_base_url(address: str, port: int) -> str:
+def registry_base_url(address: str, port: int, is_secure: bool = False) -> str:
     """Read an address as people write it (README, "TLS and tokens").
 
     Args:
         address: Host, host:port, [IPv6]:port, or an http(s) URL, perhaps with a path prefix or the API's path.
         port: The port, unless the address has one.
+        is_secure: Whether an address without a scheme is one of https.
 
     Returns:
         `scheme://host:port/prefix`: https if the address says so, or for the ports 443 and 8443.
@@ -91,7 +92,7 @@ def registry_base_url(address: str, port: int) -> str:
     with contextlib.suppress(ValueError):
         text = f"[{ipaddress.IPv6Address(text)}]"
     try:
-        parts = urlsplit(text if "://" in text else f"//{text}")
+        parts = urlsplit(text if "://" in text else f"{'https:' * is_secure}//{text}")
         host, own_port = parts.hostname or "", parts.port
         host = f"[{ipaddress.IPv6Address(host)}]" if ":" in host else host.encode("idna").decode()
     except ValueError:

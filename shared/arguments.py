@@ -85,7 +85,7 @@ def checked(arguments: Mapping[str, Any]) -> Request:
         model_uri=str(given["model_uri"]).strip(),
         workspace=given["pvc_mount_path"],
         log_path=shared_log_path(given["pvc_mount_path"], given["shared_log_file"]),
-        registry_url=registry_base_url(address, port) if address else "",
+        registry_url=registry_base_url(address, port, bool(given["is_secure"])) if address else "",
         ca_path=given["registry_ca_path"],
         policy=policy,
         run=Run(*(str(given[f"source_{fact}"]).strip() for fact in (*RUN_PROPERTIES[:3], "namespace"))),

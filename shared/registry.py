@@ -5,12 +5,13 @@ Answers are read raw: others may have stored what the client's models refuse (10
 
 import contextlib
 import logging
+import random
 from collections.abc import Callable, Iterator, Sequence
 
 from .address import Server
 from .redaction import redact
 from .registration import JSON, given, writable_properties
-from .session import TRANSIENT, Reply, Session, is_same_500, settles
+from .session import Reply, Session
 
 PAGE_SIZE = 500
 MODELS = "/registered_models"
@@ -45,6 +46,7 @@ class Registry:
         session: The connection.
         held: What was registered or updated so far, in the words of an error.
         unsure: What may or may not have been done, since its answer was lost; "" if all is known.
+        has_written: Whether this registration made or changed anything.
     """
 
     def __init__(self, session: Session) -> None:
@@ -52,6 +54,7 @@ class Registry:
         self.session = session
         self.held: list[str] = []
         self.unsure = ""
+        self.has_written = False
 
     def listed(self, path: str, filter_query: str = "") -> list[JSON]:
         """List entities, all pages of them.
@@ -118,13 +121,13 @@ class Registry:
             tries.append(self.session.send("POST", path, [], body))
             reply = tries[-1]
             if reply.is_yes and is_entity(reply.document):
-                self.warn_of_dropped(body, reply)
+                self.has_written = True
+                self.warn_of_merged(body, reply)
                 return {"name": body["name"], **reply.document}, True
             if reply.status != 409:
-                is_final = settles(tries, path) and not reply.is_yes
-                if not is_final or reply.status == 500:
+                if reply.is_yes or reply.is_transient:
                     self.unsure = f"the creation of {what}"
-                if is_final or not self.session.waits(tries):
+                if not (self.unsure and self.session.waits_for(tries)):
                     raise self.failure(tries, f"creating {what}")
             found = read_back()
             self.unsure = ""
@@ -133,7 +136,7 @@ class Registry:
             if reply.status == 409:
                 raise self.name_taken(path, body["name"], what)
 
-    def update(self, path: str, present: JSON, fields: JSON, what: str) -> bool:
+    def update(self, path: str, present: JSON, fields: JSON, what: str) -> JSON:
         """Change an entity, unless it says all that already.
 
         Args:
@@ -143,28 +146,59 @@ class Registry:
             what: What it is, for errors.
 
         Returns:
-            Whether a request was made.
+            The entity as the server shows it afterwards; `present` itself if nothing was sent.
         """
         if all(present.get(field) == value or not (value or present.get(field)) for field, value in fields.items()):
-            return False
+            return present
         # A PATCH without properties fails on structs, and one without a state turns ARCHIVED into LIVE (measured).
         shown = (present | fields).get("customProperties") or {}
         body = fields | given(state=present.get("state"), customProperties=writable_properties(shown))
         tries = self.session.ask("PATCH", path, [], body)
         if not tries[-1].is_yes or not is_entity(tries[-1].document):
-            if any(not 400 <= reply.status < 500 for reply in tries):
+            if any(reply.is_yes or reply.is_transient for reply in tries):
                 self.unsure = f"the update of {what}"
             raise self.failure(tries, f"updating {what}")
+        self.has_written = True
         self.held.append(f"the update of {what}")
-        self.warn_of_dropped(body, tries[-1])
-        return True
+        self.warn_of_merged(body, tries[-1])
+        return dict(tries[-1].document)
 
-    def warn_of_dropped(self, sent: JSON, reply: Reply) -> None:
-        """Name the properties that an answer lacks: which names are one is the affair of the database's collation."""
+    def touch(self, model: JSON) -> None:
+        """Move a model up in the UI's list, which the last change orders (measured); a failure is a remark."""
+        reply = self.session.send("PATCH", f"{MODELS}/{model['id']}", [], {"state": model.get("state")})
+        if not reply.is_yes:
+            log.info("The model keeps its place in the registry's list (status %s: %s).", reply.status, reply.message)
+
+    def warn_of_merged(self, sent: JSON, reply: Reply) -> None:
+        """Say what was kept otherwise than it was sent: which names are one is the affair of a database's collation."""
         kept = reply.document.get("customProperties") or {}
-        if dropped := [name for name in sent.get("customProperties", ()) if name not in kept]:
-            text = "The registry did not keep %s: its database takes their names for those of other properties."
-            log.warning(text, ", ".join(map(repr, dropped[:10])))
+        holds = [
+            f"{name!r} now holds {plain_value(kept.get(name))}"
+            for name, value in sent.get("customProperties", {}).items()
+            if kept.get(name) != value
+        ]
+        if holds:
+            text = (
+                "The registry did not keep all properties as they were sent; its database may take names for one: %s."
+            )
+            log.warning(text, ", ".join(holds[:10]))
+
+    def gives_way(self, attempt: int, what: str, consequence: str) -> None:
+        """Wait a random while for others who write the same, longer each time.
+
+        Args:
+            attempt: The rounds so far, less one.
+            what: What they write.
+            consequence: What it means that they do, for the error.
+
+        Raises:
+            RuntimeError: The time is over.
+        """
+        if not self.session.waits(random.random() * 2.0 ** min(attempt, 4), f"others write {what}, too"):
+            raise RuntimeError(
+                f"At {self.session.server} others keep writing {what} at the same time{consequence}. "
+                f"{self.standing()} Next: run this step again, alone."
+            )
 
     def name_taken(self, path: str, name: str, what: str) -> Exception:
         """Explain a conflict about a name that is not there: MySQL takes `Foo` and `foo` for one (measured)."""
@@ -229,21 +263,19 @@ def name_filter(name: str) -> str:
 
 def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[type[Exception], str, str]:
     """Explain what tries came to: which error it is, what the registry does, what to do next."""
-    reply, message = tries[-1], server_message(tries[-1])
-    if reply.is_distrust:
-        authorities = ", ".join(["the system's", *session.server.authorities])
-        return (
-            ConnectionError,
-            f"cannot be trusted: {message}. CAs used: {authorities}",
-            "pass the CA bundle that signed its certificate as registry_ca_path, and a name in it as registry_address.",
-        )
-    if reply.status in (0, *TRANSIENT) and not is_same_500(tries):
+    reply, message = tries[-1], tries[-1].message
+    if reply.advice:
+        return ConnectionError, f"cannot be spoken to so: {message}", reply.advice
+    if reply.is_transient:
         answer = f"answers with status {reply.status}" if reply.status else "does not answer"
+        # A 500 is an answer: that the server is up is known by then.
+        check = "show this message to who runs the registry and its database"
+        if reply.status != 500:
+            check = "check the server, registry_address, registry_port and NetworkPolicies"
         return (
             ConnectionError,
-            f"{answer}: {message} ({len(tries)} tries)",
-            "check the server, registry_address, registry_port and NetworkPolicies; then run this step again, which "
-            "completes what is missing and doubles nothing.",
+            f"{answer} when {doing}: {message} ({len(tries)} tries)",
+            f"{check}; then run this step again, which completes what is missing and doubles nothing.",
         )
     if reply.status in (401, 403):
         return PermissionError, *refused(reply, f"(status {reply.status} when {doing}: {message}); {sender(session)}")
@@ -261,14 +293,10 @@ def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[typ
             f"answers {answer}" if reply.is_yes else f"redirects to {reply.headers.get('Location', 'nowhere')}",
             "check registry_address: a login page or another service answers there.",
         )
-    steps = {
-        404: "see whether its database is up, then run this step again.",
-        407: "let the proxy pass this step, or name the registry's host in NO_PROXY.",
-        500: "show this message to who runs the registry and its database.",
-    }
-    times = f", {len(tries)} times" * (len(tries) > 1)
-    step = steps.get(reply.status, "correct what the message names and run this step again.")
-    return RuntimeError, f"refuses {doing} (status {reply.status}{times}): {message}", step
+    step = "correct what the message names and run this step again."
+    if reply.status == 407:
+        step = "let the proxy pass this step, or name the registry's host in NO_PROXY."
+    return RuntimeError, f"refuses {doing} (status {reply.status}): {message}", step
 
 
 def refused(reply: Reply, details: str) -> tuple[str, str]:
@@ -292,7 +320,6 @@ def sender(session: Session) -> str:
     return f"sent: {', then '.join(map(str, session.sent))}"
 
 
-def server_message(reply: Reply) -> str:
-    """Read the server's own words, 500 characters of them."""
-    message = reply.document.get("message") if isinstance(reply.document, dict) else reply.document
-    return " ".join(str(message or reply.text or "no explanation").split())[:500]
+def plain_value(typed: JSON | None) -> str:
+    """Write a property's value for people."""
+    return next((repr(value) for key, value in (typed or {}).items() if key != "metadataType"), "nothing")

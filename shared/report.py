@@ -69,7 +69,7 @@ def outcome_text(server: Server, what: str, claim: Claim) -> str:
 
     Args:
         server: The registry.
-        what: What `versions.register` answered: "registered", "updated" or "skipped".
+        what: What `versions.register` answered: "registered", "updated", "skipped" or "confirmed".
         claim: The version that it is about.
 
     Returns:
@@ -95,7 +95,7 @@ def append_log_line(path: str, what: str, claim: Claim) -> None:
         what: What `versions.register` answered.
         claim: The version that was registered.
     """
-    if not path or what == "skipped":
+    if not path or what not in ("registered", "updated"):
         return
     line = f"Model Registry: {claim.model['name']} v{claim.version['name']} (ID: {claim.model['id']})\n"
     try:

@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +18,10 @@ from .address import Server, Token
 # Servers up to mid-2026 serve v1alpha3 only, newer ones both until April 2027.
 API_VERSIONS = ("v1", "v1alpha3")
 CONNECT_SECONDS, ANSWER_SECONDS, TOTAL_SECONDS = 5, 30, 35
-MOST_LOST_SECONDS = 60.0  # of one registration, by tries in vain and waits
-TRANSIENT = (429, 500, 502, 503, 504)
-SAME_500S = 3
-# What a 500 says while the server's database restarts.
-DATABASE_IS_AWAY = re.compile(r"connect|dial |starting up|shut|EOF|deadlock", re.IGNORECASE)
+MOST_LOST_SECONDS = (
+    300.0  # of one registration, in vain tries and waits: KFP 2.17 repeats no step that failed (measured)
+)
+TRANSIENT = (0, 429, 500, 502, 503, 504)
 
 log = logging.getLogger("model_registry")
 
@@ -33,61 +31,46 @@ class Reply:
     """What came of a request.
 
     Attributes:
+        path: What was asked for, below the API version.
         status: The HTTP status; 0 without an answer, then `text` says why.
         text: The body.
         document: The body as JSON, all numbers as doubles; None if it is none.
         headers: The answer's headers.
-        is_distrust: Whether the server's certificate is not trusted.
+        advice: What to do, where the connection itself tells; "" elsewhere.
     """
 
+    path: str
     status: int
     text: str
     document: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    is_distrust: bool = False
+    advice: str = ""
 
     @property
     def is_yes(self) -> bool:
         """Whether it was done."""
         return 200 <= self.status < 300
 
+    @property
+    def is_transient(self) -> bool:
+        """Whether a later try may be answered better.
 
-def settles(tries: Sequence[Reply], path: str) -> bool:
-    """Tell whether the last reply is final; else the request is worth another try.
+        While its database restarts, the server has a 404 for an ID that it has just given (measured), and a 400 for a
+        list's filter (its source, dbutil/errors.go); a sidecar without routes yet has a 404 without a body (measured).
+        """
+        if self.status == 400:
+            return "type mismatch or invalid value in comparison" in self.text
+        if self.status in (200, 404) and not self.text.strip():
+            return True
+        if self.status == 404:
+            return any(part.isdigit() for part in self.path.split("/"))
+        return self.status in TRANSIENT and not self.advice
 
-    While its database restarts, the server has a 404 for an ID that it has just given (measured), and a 400 for a
-    list's filter (its source, dbutil/errors.go).
-
-    Args:
-        tries: A request's replies so far.
-        path: What was asked for.
-
-    Returns:
-        False for no answer (unless the certificate is not trusted), 429, 500 (unless `is_same_500`), 502, 503, 504 and
-        the two above.
-    """
-    reply = tries[-1]
-    if reply.status == 0:
-        return reply.is_distrust
-    if reply.status == 400:
-        return "type mismatch or invalid value in comparison" not in reply.text
-    if reply.status == 404:
-        return not any(part.isdigit() for part in path.split("/"))
-    return reply.status not in TRANSIENT or is_same_500(tries)
-
-
-def is_same_500(tries: Sequence[Reply]) -> bool:
-    """Tell whether a 500 stays as it is, as "Illegal mix of collations" does: a minute of tries would not help.
-
-    Args:
-        tries: A request's replies so far.
-
-    Returns:
-        True after SAME_500S equal ones, unless they speak of a database that is away.
-    """
-    last = tries[-SAME_500S:]
-    same = len(last) == SAME_500S and {(reply.status, reply.text) for reply in last} == {(500, last[0].text)}
-    return same and not DATABASE_IS_AWAY.search(last[0].text)
+    @property
+    def message(self) -> str:
+        """The server's own words, 500 characters of them, without their full stop."""
+        said = self.document.get("message") if isinstance(self.document, dict) else self.document
+        return " ".join(str(said or self.text or "no explanation").split())[:500].rstrip(".")
 
 
 def retry_pause(attempt: int, retry_after: str, jitter: float) -> float:
@@ -145,7 +128,7 @@ class Session:
         tries: list[Reply] = []
         while True:
             tries.append(self.send(method, path, query, body))
-            if settles(tries, path) or not self.waits(tries):
+            if not tries[-1].is_transient or not self.waits_for(tries):
                 return tries
 
     def send(self, method: str, path: str, query: Any, body: Any = None) -> Reply:
@@ -162,35 +145,40 @@ class Session:
         """
         began = time.monotonic()
         while True:
-            reply = self.runner.run(self._exchange(method, f"/api/model_registry/{self.apis[0]}{path}", query, body))
-            if reply.status == 404 and len(self.apis) > 1:
+            reply = self.runner.run(self._exchange(method, path, query, body))
+            if reply.status == 404 and reply.text.strip() and len(self.apis) > 1:
                 self.apis.pop(0)
             elif reply.status != 401 or not self._takes_next_token():
                 break
-        if reply.status and reply.status not in TRANSIENT:
-            del self.apis[1:]
-        else:
+        if reply.is_transient:
             self.lost_seconds += time.monotonic() - began
+        else:
+            del self.apis[1:]
         return reply
 
-    def waits(self, tries: Sequence[Reply]) -> bool:
-        """Wait for the next try.
+    def waits_for(self, tries: Sequence[Reply]) -> bool:
+        """Wait for the next try of a request, as `waits` does."""
+        reply = tries[-1]
+        pause = retry_pause(len(tries) - 1, reply.headers.get("Retry-After", ""), random.random())
+        status = f"status {reply.status}: " if reply.status else ""
+        return self.waits(pause, f"no usable answer from {self.server} ({status}{reply.message})")
+
+    def waits(self, pause: float, why: str) -> bool:
+        """Wait, and log for what and how long still.
 
         Args:
-            tries: A request's replies so far.
+            pause: Seconds.
+            why: What is waited for.
 
         Returns:
             True after the wait; False, without one, if it would bring the time lost over MOST_LOST_SECONDS.
         """
-        reply = tries[-1]
-        pause = retry_pause(len(tries) - 1, reply.headers.get("Retry-After", ""), random.random())
         self.lost_seconds += pause
-        if self.lost_seconds > MOST_LOST_SECONDS:
-            return False
-        what = f"status {reply.status}" if reply.status else reply.text
-        log.info("No usable answer (%s); next try in %.1f s.", what, pause)
-        time.sleep(pause)
-        return True
+        left = MOST_LOST_SECONDS - self.lost_seconds
+        if left >= 0:
+            log.info("Waiting %.1f s, then for at most %.0f s more: %s.", pause, left, why)
+            time.sleep(pause)
+        return left >= 0
 
     def _takes_next_token(self) -> bool:
         """Go on to the next token, if there is one: KFP's may have an audience that the registry refuses."""
@@ -219,7 +207,8 @@ class Session:
         from yarl import URL
 
         patience = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS, total=TOTAL_SECONDS)
-        _, url, headers, content, _ = self.client.param_serialize(method, path, query_params=query, body=body)
+        api_path = f"/api/model_registry/{self.apis[0]}{path}"
+        _, url, headers, content, _ = self.client.param_serialize(method, api_path, query_params=query, body=body)
         try:
             response = await self.pool.request(
                 method,
@@ -232,19 +221,29 @@ class Session:
             )
             text = await response.text("utf-8", "replace")
         except aiohttp.ClientConnectorCertificateError as error:
-            return Reply(0, getattr(error.certificate_error, "verify_message", "") or str(error), is_distrust=True)
+            problem = getattr(error.certificate_error, "verify_message", "") or error
+            authorities = ", ".join(("the system's", *self.server.authorities))
+            return Reply(
+                path,
+                0,
+                f"its certificate is not trusted ({problem}; CAs used: {authorities})",
+                advice="pass the CA bundle that signed it as registry_ca_path, and a name in it as registry_address.",
+            )
         except aiohttp.ClientSSLError as error:  # no matter of trust
-            hint = "; the server seems to speak plain http: write http://…" * ("WRONG_VERSION_NUMBER" in str(error))
-            return Reply(0, f"{error}{hint}")
+            is_plain = "WRONG_VERSION_NUMBER" in str(error)
+            return Reply(path, 0, str(error), advice="write http://…: it seems to speak no TLS." * is_plain)
         except aiohttp.ClientHttpProxyError as error:  # its own text holds the proxy's credentials
             status = error.status if error.status in TRANSIENT else 407
-            return Reply(status, f"the proxy says {error.status} {error.message}")
+            return Reply(path, status, f"the proxy says {error.status} {error.message}")
         except TimeoutError:
-            return Reply(0, f"no answer in time ({CONNECT_SECONDS} s to connect, {ANSWER_SECONDS} s to answer)")
+            return Reply(path, 0, f"no answer in time ({CONNECT_SECONDS} s to connect, {ANSWER_SECONDS} s to answer)")
         except (aiohttp.ClientError, OSError) as error:
-            return Reply(0, str(getattr(error, "os_error", error)) or type(error).__name__)
+            return Reply(path, 0, str(getattr(error, "os_error", error)) or type(error).__name__)
         try:
             document = json.loads(text, parse_int=float)  # 26.0 comes as 26 (measured)
         except (ValueError, RecursionError):
             document = None
-        return Reply(response.status, text, document, response.headers)
+        # As Go's server and nginx say it on a port of TLS (measured).
+        is_tls = response.status == 400 and "HTTP request" in text and "HTTPS" in text
+        advice = "write https://…, or set is_secure: it speaks TLS." * is_tls
+        return Reply(path, response.status, text, document, response.headers, advice)

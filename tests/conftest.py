@@ -8,6 +8,7 @@ import logging
 import os
 import pkgutil
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -71,3 +72,11 @@ def registry_url() -> Iterator[str]:
         return
     with LocalRegistry() as running:
         yield running.url
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between tries, in seconds, which nobody waits for here."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    return waited

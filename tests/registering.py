@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from .local_registry import LocalRegistry
 from .subject import model_registry
 
 pytest.importorskip("mr_openapi", reason="needs model-registry")
@@ -18,6 +19,7 @@ pytest.importorskip("mr_openapi", reason="needs model-registry")
 
 JSON = dict[str, Any]
 APIS = ("v1", "v1alpha3")
+FAULTS = ("drop_before", "drop_after", "error_after", 500, 502, 503, 504, 429)  # what any request can meet
 
 
 def register(url: str, **arguments: Any) -> str:
@@ -114,3 +116,13 @@ def add_artifact(url: str, version: JSON, **fields: Any) -> None:
 def text(value: str) -> JSON:
     """A text property as the API has it."""
     return {"metadataType": "MetadataStringValue", "string_value": value}
+
+
+def holds_one_of_each(registry: LocalRegistry) -> bool:
+    """Whether a local registry holds one model, one version and one artifact."""
+    return (len(registry.models()), len(registry.versions()), len(registry.artifacts())) == (1, 1, 1)
+
+
+def lines(registry: LocalRegistry) -> list[str]:
+    """The requests that a local registry got, as `METHOD version/path`."""
+    return [f"{request.method} {request.path.removeprefix('/api/model_registry/')}" for request in registry.requests]

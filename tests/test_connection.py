@@ -60,6 +60,21 @@ def test_addresses_as_people_write_them(address: str, port: int, url: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("address", "port", "url"),
+    [
+        ("registry", 8080, "https://registry:443"),
+        ("registry", 9443, "https://registry:9443"),
+        ("registry:8080", 8080, "https://registry:8080"),
+        ("fd00::7", 8080, "https://[fd00::7]:443"),
+        ("http://registry", 8080, "http://registry:8080"),
+        ("https://registry:9090", 8080, "https://registry:9090"),
+    ],
+)
+def test_is_secure_is_as_if_https_stood_before_an_address_without_a_scheme(address: str, port: int, url: str) -> None:
+    assert registry_base_url(address, port, True) == url
+
+
+@pytest.mark.parametrize(
     ("url", "safe"),
     [
         ("https://registry.example.com:443", True),
@@ -257,10 +272,10 @@ def test_a_server_that_cannot_be_trusted_gets_nothing_and_the_error_names_the_ca
     other, _ = certificate(tmp_path / "other")
     chosen = {"another authority": other, "no authority": "", "another name": ca}[mistake]
     with LocalRegistry(tls=server) as registry:
-        with pytest.raises(ConnectionError, match="cannot be trusted") as refused:
+        with pytest.raises(ConnectionError, match="its certificate is not trusted") as refused:
             register(registry.url, registry_ca_path=chosen)
         assert registry.requests == []
-    assert f"CAs used: the system's{', ' + chosen if chosen else ''}." in str(refused.value)
+    assert f"CAs used: the system's{', ' + chosen if chosen else ''})." in str(refused.value)
     assert "registry_ca_path" in str(refused.value)
     assert "Nothing was registered." in str(refused.value)
 
@@ -368,9 +383,34 @@ def test_no_password_of_a_netrc_file_is_sent(tmp_path: Path, monkeypatch: pytest
         assert {request.headers.get("authorization") for request in registry.requests} == {None}
 
 
-def test_https_to_a_server_of_plain_http_is_not_blamed_on_a_ca(
-    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with pytest.raises(ConnectionError, match=r"plain http.*\([2-9] tries\)"):
+def test_https_to_a_server_of_plain_http_is_told_at_once(registry: LocalRegistry, waits: list[float]) -> None:
+    with pytest.raises(ConnectionError, match=r"Next: write http://…: it seems to speak no TLS\.$"):
         register(registry.url.replace("http://", "https://"))
+    assert not waits
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Client sent an HTTP request to an HTTPS server.\n",
+        b"<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
+    ],
+)
+def test_http_to_a_port_of_tls_is_told_at_once(registry: LocalRegistry, waits: list[float], said: bytes) -> None:
+    registry.inject((400, "text/plain", said), times=100)
+    with pytest.raises(
+        ConnectionError, match=r"[^.]\. Nothing was registered\. Next: write https://…, or set is_secure"
+    ):
+        register(registry.url)
+    assert not waits
+
+
+def test_a_name_that_no_resolver_knows_is_waited_for_but_said_in_the_first_line(
+    waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConnectionError, match=r"http://nowhere\.invalid:8080 does not answer"):
+        register("nowhere.invalid")
+    first = next(line for line in capsys.readouterr().out.splitlines() if "Waiting" in line)
+    assert "nowhere.invalid" in first
+    assert "name" in first.lower()
+    assert 250 < sum(waits) <= 300
