@@ -3,17 +3,20 @@
 The component tells the registration as a story; its rules live in the package `shared`, which it carries into the pod.
 """
 
+import ast
 import io
 import os
+import re
 import tempfile
 import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 from kfp import dsl
 
 
 def code_alone(source: str) -> str:
-    """Blank docstrings and comments: a cluster caps what a step may carry (README, "What the program carries").
+    """Cut what no pod needs: a cluster caps what a step may carry (OPERATIONS.md).
 
     Args:
         source: A module's text.
@@ -23,12 +26,30 @@ def code_alone(source: str) -> str:
         must hold more than a docstring, or it would be left empty.
     """
     lines = source.splitlines()
-    before = tokenize.INDENT
-    for kind, _, (first, column), (last, _), _ in tokenize.generate_tokens(io.StringIO(source).readline):
-        if kind == tokenize.COMMENT or (kind == tokenize.STRING and before == tokenize.INDENT):
-            lines[first - 1 : last] = [lines[first - 1][:column].rstrip(), *[""] * (last - first)]
-        before = kind
+    for (first, start), (last, end) in sorted(idle_spans(source), reverse=True):
+        lines[first - 1 : last] = [lines[first - 1][:start].rstrip() + lines[last - 1][end:], *[""] * (last - first)]
     return "\n".join(lines)
+
+
+def idle_spans(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Find comments, docstrings and annotations, by line and column; a class keeps its fields', which make it."""
+    for kind, _, start, end, _ in tokenize.generate_tokens(io.StringIO(source).readline):
+        if kind == tokenize.COMMENT:
+            yield start, end
+    tree = ast.parse(re.sub(r"[^\x00-\x7f]", "x", source))  # its columns count bytes: so a character has one
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    fields = {line for body in classes for line in body.body if isinstance(line, ast.AnnAssign)}
+    for node in set(ast.walk(tree)) - fields:
+        match node:
+            case (
+                ast.Expr(value=ast.Constant(value=str()) as idle)
+                | ast.arg(annotation=ast.expr() as idle)
+                | ast.AnnAssign(annotation=idle, value=ast.expr())
+                | ast.FunctionDef(returns=ast.expr() as idle)
+                | ast.AsyncFunctionDef(returns=ast.expr() as idle)
+            ):
+                before = source.splitlines()[idle.lineno - 1][: idle.col_offset].rstrip(" :->")
+                yield (idle.lineno, len(before)), (idle.end_lineno or 0, idle.end_col_offset or 0)
 
 
 # KFP embeds a whole folder, __pycache__ included: so it gets a copy of the code alone, whose times never change.
