@@ -52,15 +52,26 @@ def idle_spans(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]
                 yield (idle.lineno, len(before)), (idle.end_lineno or 0, idle.end_col_offset or 0)
 
 
-# KFP embeds a whole folder, __pycache__ included: so it gets a copy of the code alone, whose times never change.
-_folder = tempfile.TemporaryDirectory()
+# KFP embeds a whole folder, __pycache__ included: so it gets a copy of the code, whose times and modes never change.
+_rooms = Path(__file__).with_name("shared")
+if not _rooms.is_dir():
+    raise ImportError(
+        f"{_rooms} is no folder of files: component.py carries the rooms that stand beside it in its repository, so "
+        "copy the whole folder, or have pip install the package instead of importing it from a wheel."
+    )
+try:
+    _folder = tempfile.TemporaryDirectory()
+except OSError as _error:
+    raise ImportError(
+        f"The component is built in a temporary folder: set TMPDIR to one that exists ({_error})."
+    ) from None
 _package = Path(_folder.name, "shared")
 _package.mkdir()
-for _source in Path(__file__).with_name("shared").iterdir():
-    if _source.suffix == ".py":
-        (_package / _source.name).write_text(code_alone(_source.read_text(encoding="utf-8")), encoding="utf-8")
+for _room in _rooms.glob("*.py"):
+    (_package / _room.name).write_text(code_alone(_room.read_text(encoding="utf-8")), encoding="utf-8")
 for _copied in (*_package.iterdir(), _package, _package.parent):
     os.utime(_copied, (0, 0))
+    _copied.chmod(0o755)
 
 
 @dsl.component(
@@ -158,3 +169,6 @@ def model_registry(
 
 
 _folder.cleanup()
+# Nor does the pod need the docstring: KFP has its words already, as the descriptions of the inputs.
+_command = model_registry.component_spec.implementation.container.command
+_command[-1] = re.sub(r' *"""Register .*?"""\n', "", _command[-1], count=1, flags=re.DOTALL)

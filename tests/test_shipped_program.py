@@ -29,7 +29,7 @@ from .kubernetes_api import KubernetesApi, claim_volume, mount, pod, workflow
 from .local_registry import DroppedConnection, LocalRegistry, Request
 from .registering import values
 from .shipped import archive, archive_text, program, returned, run_pod, start_pod
-from .subject import component, shared
+from .subject import component, model_registry, shared
 
 PACKAGE = Path(__file__).parents[1] / "shared"
 RESULTS = Path(__file__).parent / "fixtures" / "lm_eval" / "0.4.13" / "all_tasks_with_samples.json"
@@ -304,6 +304,63 @@ def test_the_archive_tells_no_time_and_no_folder_of_the_builders() -> None:
     with tarfile.open(fileobj=io.BytesIO(packed)) as members:
         assert {member.mtime for member in members} == {0}
     assert str(PACKAGE.parent) not in program()
+
+
+def built(folder: Path, umask: int = 0o022, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build the component.py of a folder, or of an archive, in a process of its own, which prints the program."""
+    script = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); built = importlib.import_module(sys.argv[2]);"
+        "print(built.model_registry.component_spec.implementation.container.command[-1])"
+    )
+    names = (folder, "component") if folder.is_dir() else (folder, "kfp_model_registry.component")
+    command = [sys.executable, "-c", script, *map(str, names)]
+    surroundings = {**os.environ, **environment}
+    return subprocess.run(command, env=surroundings, umask=umask, capture_output=True, text=True)
+
+
+def test_two_compilations_differ_in_the_time_of_the_packing_alone_whatever_the_umask() -> None:
+    programs = [built(PACKAGE.parent, umask).stdout for umask in (0o077, 0o002)]
+    texts = [archive_text(source) for source in programs]
+    packed = [bytearray(base64.b64decode(text)) for text in texts]
+    for header in packed:
+        header[4:8] = bytes(4)  # MTIME (RFC 1952)
+    assert packed[0] == packed[1]
+    assert programs[0].replace(texts[0], "") == programs[1].replace(texts[1], "")
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+def test_component_py_alone_says_that_the_whole_folder_is_needed(tmp_path: Path) -> None:
+    shutil.copy(PACKAGE.with_name("component.py"), tmp_path)
+    assert last_line(built(tmp_path).stderr).startswith(
+        f"ImportError: {tmp_path / 'shared'} is no folder of files: component.py carries the rooms that stand beside it"
+    )
+
+
+def test_a_wheel_that_is_not_unpacked_says_that_pip_has_to_install_it(tmp_path: Path) -> None:
+    wheel = tmp_path / "model_registry.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        for path in (*PACKAGE.parent.glob("*.py"), *PACKAGE.glob("*.py")):
+            packed.write(path, Path("kfp_model_registry", path.relative_to(PACKAGE.parent)))
+    assert last_line(built(wheel).stderr).endswith(
+        "or have pip install the package instead of importing it from a wheel."
+    )
+
+
+def test_without_a_folder_for_temporary_files_it_says_which_variable_names_one(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import tempfile; tempfile.tempdir = '/not-there'", encoding="utf-8")
+    error = last_line(built(PACKAGE.parent, PYTHONPATH=str(tmp_path)).stderr)
+    assert error.startswith("ImportError: The component is built in a temporary folder: set TMPDIR to one that exists")
+    assert "/not-there" in error
+
+
+def test_it_carries_the_docstring_once_as_the_descriptions_of_the_inputs() -> None:
+    described = model_registry.component_spec.inputs["registry_ca_path"].description
+    assert described in (model_registry.python_func.__doc__ or "")
+    assert described not in program()
+    assert '"""' not in program()
 
 
 def test_the_copy_that_was_embedded_is_removed(tmp_path: Path) -> None:
