@@ -140,13 +140,11 @@ def model_registry(
 
     report.print_remarks()
     request = arguments.checked(locals())
-    model, metrics, evaluated, results = map(
-        location.received, (input_model, input_metrics, eval_metrics, eval_results)
-    )
+    model, metrics, evaluated, results = map(cluster.received, (input_model, input_metrics, eval_metrics, eval_results))
     training = properties.training_properties(metrics.metadata)
     scores = evaluation.recorded(evaluated, results, model)
 
-    pod = cluster.observe(request.run, location.needs_mounts(request.model_uri, model, os.path.exists))
+    pod = cluster.observe(request.run, location.needs_mounts(request.model_uri, model))
     locate = location.locate_model if request.registry_url else location.location_or_reason
     uri = locate(request.model_uri, model, request.workspace, pod.mounts, os.path.exists)
 

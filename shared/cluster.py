@@ -1,4 +1,4 @@
-"""The Kubernetes edge: what this pod and its workflow say; it draws no conclusions.
+"""This pod's edge: what its files, its processes, Kubernetes and its workflow say; it draws no conclusions.
 
 Best effort: without a cluster, or without the right to read, the registration goes on and the log says what is unknown.
 """
@@ -7,18 +7,19 @@ import json
 import logging
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .address import ACCOUNT
-from .location import Mount
+from .location import Artifact, Mount, folder_uri
+from .properties import holds_placeholder
 from .provenance import Run, traced
 
 log = logging.getLogger("model_registry")
 
-SECONDS = 10.0
-REFERENCE = re.compile(r"\$\((\w+)\)")  # in a subPathExpr
+SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,30 @@ class Pod:
     """What was seen.
 
     Attributes:
-        run: What the pod's labels, its namespace and its workflow's annotation say of the run.
+        run: What the launcher, the pod's labels, its namespace and its workflow's annotation say of the run.
         mounts: The pod's mounts; empty if they were not needed or could not be read, None outside of a cluster.
     """
 
     run: Run
     mounts: tuple[Mount, ...] | None
+
+
+def received(artifact: Any) -> Artifact:
+    """Read an input artifact, less the placeholders that KFP never resolves in an importer's metadata (measured).
+
+    Args:
+        artifact: What KFP passes, None if nothing is connected.
+
+    Returns:
+        Its parts, and what its copy in this pod tells; of oci:// none is expected, as KFP mounts an image.
+    """
+    if artifact is None:
+        return Artifact()
+    metadata = {key: value for key, value in artifact.metadata.items() if not holds_placeholder(value)}
+    uri, path = artifact.uri, artifact.path
+    if uri.startswith("oci://"):
+        return Artifact(uri, path, metadata)
+    return Artifact(folder_uri(uri) if os.path.isdir(path) else uri, path, metadata, os.path.exists(path))
 
 
 def observe(given: Run, needs_mounts: bool, account: str = ACCOUNT) -> Pod:
@@ -49,16 +68,17 @@ def observe(given: Run, needs_mounts: bool, account: str = ACCOUNT) -> Pod:
     mounts: tuple[Mount, ...] | None = None
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         mounts, reason, asked = (), "pod and workflow do not say", f"{account}/namespace"
+        run = launched()
         try:
-            run = Run(namespace=Path(asked).read_text("utf-8").strip())
-            if needs_mounts or not (given.id and given.name):
+            run = replace(run, namespace=Path(asked).read_text("utf-8").strip())
+            if needs_mounts or not (given.name and (given.id or run.id)):
                 name = os.environ.get("KFP_POD_NAME") or os.environ["HOSTNAME"]
                 asked = f"/api/v1/namespaces/{run.namespace}/pods/{name}"
                 pod = read(asked, account)
                 labels = pod["metadata"].get("labels", {})
                 run = replace(
                     run,
-                    id=labels.get("pipeline/runid", ""),
+                    id=run.id or labels.get("pipeline/runid", ""),
                     resource_name=labels.get("workflows.argoproj.io/workflow", ""),
                 )
                 mounts = pod_mounts(pod)
@@ -81,6 +101,22 @@ def observe(given: Run, needs_mounts: bool, account: str = ACCOUNT) -> Pod:
     return Pod(run, mounts)
 
 
+def launched() -> Run:
+    """Read pipeline and run off the command line of KFP's launcher, a parent of this process: that needs no right.
+
+    Its argv has the two flags before all that a step brings along, and so has Argo's emissary, its parent (measured).
+    """
+    process = os.getppid()
+    with suppress(OSError):  # as outside of Linux
+        while process:
+            line = Path(f"/proc/{process}/cmdline").read_text("utf-8", "replace")
+            flags = dict(re.findall(r"\0--(pipeline_name|run_id)[\0=]([^\0]*)", line))
+            if len(flags) == 2:
+                return Run(flags["pipeline_name"], flags["run_id"])
+            process = int(Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    return Run()
+
+
 def read(path: str, account: str) -> Any:
     """Read an object, raw: the client's models refuse some. A call that hangs ends after SECONDS."""
     from kubernetes import client
@@ -94,24 +130,21 @@ def read(path: str, account: str) -> Any:
         "GET",
         auth_settings=["BearerToken"],
         _preload_content=False,
-        _return_http_data_only=True,
         _request_timeout=(SECONDS, SECONDS),
     )
     return json.loads(answer.data)
 
 
 def pod_mounts(pod: dict[str, Any]) -> tuple[Mount, ...]:
-    """List the mounts of Argo's container `main`, or of all containers of a notebook's pod."""
+    """List the mounts of all containers; Argo's sidecar has them in folders that no step sees."""
     claims = {}
     for volume in pod["spec"].get("volumes", []):
         claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")
         claims[volume["name"]] = claim, not claim.endswith("-kfp-workspace")  # which goes with the run
         if "ephemeral" in volume:
             claims[volume["name"]] = f"{pod['metadata']['name']}-{volume['name']}", False
-    containers, mounts = pod["spec"]["containers"], []
-    for container in [one for one in containers if one["name"] == "main"] or containers:
-        for mount in container.get("volumeMounts", []):
-            folder = mount.get("subPath") or mount.get("subPathExpr", "")
-            folder = REFERENCE.sub(lambda name: os.environ.get(name[1], name[0]), folder)
-            mounts.append(Mount(mount["mountPath"], folder, *claims[mount["name"]]))
-    return tuple(mounts)
+    return tuple(
+        Mount(mount["mountPath"], mount.get("subPath", ""), *claims[mount["name"]])
+        for container in pod["spec"]["containers"]
+        for mount in container.get("volumeMounts", [])
+    )

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .properties import holds_placeholder, log, unwrapped
+from .properties import log, unwrapped
 from .redaction import redact, without_credentials
 
 Exists = Callable[[str], bool]
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# KServe's downloader ends a key at `?` and `#` and drops leading slashes, tabs and line ends (measured).
-UNSERVED_KEY = re.compile(r"^/|[?#\t\r\n]")
 LONGEST_URI = 2600  # bytes; PostgreSQL takes no more (measured)
 
 
@@ -26,14 +24,16 @@ class Artifact:
     """An input artifact, empty if none is connected.
 
     Attributes:
-        uri: Where KFP keeps it.
+        uri: Where KFP keeps it; a folder's ends in `/`.
         path: Its copy in this pod.
         metadata: Its metadata, less what still holds a placeholder.
+        is_copied: Whether the copy is there: KFP names outputs that a step never wrote (measured).
     """
 
     uri: str = ""
     path: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    is_copied: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,37 +66,33 @@ class BestModel:
     metrics: dict[str, Any]
 
 
-def received(artifact: Any) -> Artifact:
-    """Read an input artifact, less the placeholders that KFP never resolves in an importer's metadata (measured).
+def folder_uri(uri: str, inner: str = "") -> str:
+    """Write a folder's URI: KServe takes a key as a prefix, and of `…/model` it fetches `…/model_lora`, too (measured).
 
     Args:
-        artifact: What KFP passes, None if nothing is connected.
+        uri: The folder, or the one that it is in, perhaps with a query.
+        inner: The folder in it, "" for itself.
 
     Returns:
-        Its parts.
+        The URI with a slash at its end, before the query.
     """
-    if artifact is None:
-        return Artifact()
-    if not isinstance(artifact.metadata, dict):  # KFP cannot tell the path then either
-        return Artifact(artifact.uri or "")
-    metadata = {key: value for key, value in artifact.metadata.items() if not holds_placeholder(value)}
-    return Artifact(artifact.uri or "", artifact.path or "", metadata)
+    outer, mark, query = uri.partition("?")
+    return f"{os.path.join(outer, inner, '')}{mark}{query}"
 
 
-def needs_mounts(model_uri: str, artifact: Artifact, exists: Exists) -> bool:
+def needs_mounts(model_uri: str, artifact: Artifact) -> bool:
     """Tell whether the pod's mounts are needed: reading them takes a right that many accounts lack.
 
     Args:
         model_uri: The caller's location, "" for none.
         artifact: The model's artifact.
-        exists: Tells whether a path exists.
 
     Returns:
         Whether the model may lie on a volume claim.
     """
     if model_uri:
         return model_uri.startswith("/")
-    return not URI.match(artifact.uri) or ("pvc_model_dir" in artifact.metadata and is_unwritten(artifact, exists))
+    return not URI.match(artifact.uri) or ("pvc_model_dir" in artifact.metadata and not artifact.is_copied)
 
 
 def locate_model(
@@ -123,8 +119,9 @@ def locate_model(
     elif model_uri.startswith("/"):
         location = path_location(model_uri, mounts)
     elif model_uri:
-        shown = redact(model_uri.rpartition("@")[2])
-        raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was registered.")
+        raise ValueError(
+            f"model_uri {redact(model_uri)!r} is neither a URI nor an absolute path. Nothing was registered."
+        )
     else:
         location = artifact_location(artifact, workspace, mounts, exists)
     if (size := len(location.encode())) > LONGEST_URI:
@@ -169,11 +166,10 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
     if not location.startswith(("s3://", "minio://")):
         return location
     location = f"s3://{location.partition('://')[2]}"
-    if "?endpoint=" in location or "&endpoint=" in location:
+    if re.search("[?&]endpoint=", location):
         return location
-    key = location[len("s3://") :].partition("/")[2]
-    if UNSERVED_KEY.search(key):
-        log.warning("An S3 URI cannot express %r: KServe finds nothing there.", key)
+    if re.search("[?#]", location):
+        log.warning("An S3 URI cannot express %r: KServe reads no further than to the first ? or #.", location)
     if query := s3_query(metadata):
         return f"{location}?{query}"
     log.info(
@@ -187,12 +183,12 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
 def artifact_location(artifact: Artifact, workspace: str, mounts: Sequence[Mount] | None, exists: Exists) -> str:
     """Find where the artifact's model is."""
     uri, folder = artifact.uri, artifact.metadata.get("pvc_model_dir")
-    path = os.path.join(workspace, folder) if isinstance(folder, str) and folder.strip() else uri
+    path = os.path.join(workspace, str(folder)) if folder else uri
     if URI.match(uri):
-        unwritten = mounts is not None and is_unwritten(artifact, exists)  # the local runner copies nothing
-        if not (unwritten and folder and exists(path)):
+        is_empty = mounts is not None and not artifact.is_copied  # the local runner copies nothing
+        if not (is_empty and folder and exists(path)):
             path = uri
-            if unwritten:
+            if is_empty:
                 log.warning("Nothing seems to be at %s: KFP copied nothing from there.", uri)
     elif not path:
         path = os.path.join(workspace, "final_model")
@@ -203,8 +199,7 @@ def artifact_location(artifact: Artifact, workspace: str, mounts: Sequence[Mount
             )
     best = best_model(artifact.metadata)
     if best and best.folder:
-        outer, mark, query = path.partition("?")
-        path = f"{outer.rstrip('/')}/{best.folder}{mark}{query}"
+        path = folder_uri(path, best.folder)
     elif best:
         log.warning("AutoGluon's best model has no folder in its artifact.")
     return store_location(path, artifact.metadata) if URI.match(path) else path_location(path, mounts)
@@ -231,28 +226,19 @@ def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
 
 
 def s3_query(metadata: dict[str, Any]) -> str:
-    """Write KFP's session info (a JSON text, all values texts; measured) as a query, "" without an endpoint."""
-    try:
-        session = json.loads(metadata["store_session_info"])
-        names = ("endpoint", "region", "disableSSL")
-        endpoint, region, plain = (str(session["Params"].get(name) or "") for name in names)
-        endpoint = endpoint or ("s3.amazonaws.com" if region and session["Provider"] == "s3" else "")
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return ""
+    """Write KFP's session info (a JSON text, all values texts; its source) as a query, "" without an endpoint."""
+    session = json.loads(metadata.get("store_session_info") or "{}")
+    params = session.get("Params", {})
+    endpoint, region = params.get("endpoint"), params.get("region")
+    if not endpoint and region and session["Provider"] == "s3":
+        endpoint = "s3.amazonaws.com"
     if not endpoint:
         return ""
     if "://" not in endpoint:
-        # As Go's strconv.ParseBool reads it in KFP.
-        endpoint = f"{'http' if plain.lower() in ('1', 't', 'true') else 'https'}://{endpoint}"
-    endpoint = without_credentials(endpoint.rstrip("/"))
+        endpoint = f"{'http' if params.get('disableSSL') == 'true' else 'https'}://{endpoint}"
     if region and endpoint.endswith("//s3.amazonaws.com"):  # AWS needs its regional endpoint
         endpoint = f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     return f"endpoint={endpoint}" + (f"&defaultRegion={region}" if region else "")
-
-
-def is_unwritten(artifact: Artifact, exists: Exists) -> bool:
-    """Tell whether KFP copied nothing, as no step wrote it: KFP names outputs that a step never wrote (measured)."""
-    return bool(artifact.path) and not exists(artifact.path) and not artifact.uri.startswith("oci://")
 
 
 def best_model(metadata: dict[str, Any]) -> BestModel | None:
