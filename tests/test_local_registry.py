@@ -818,7 +818,7 @@ def test_the_plain_client_registers_here(registry: LocalRegistry) -> None:
 
 
 def test_the_script_says_where_and_what_it_is() -> None:
-    command = [sys.executable, str(Path(local_registry.__file__)), "--port", "0", "--api", "v1"]
+    command = [sys.executable, str(Path(local_registry.__file__).parent), "--port", "0", "--api", "v1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
