@@ -7,30 +7,17 @@ against the tests' registry in memory, and prints what the registry holds afterw
 """
 
 import importlib
-import importlib.util
-import json
-import os
+import runpy
 import sys
 import tempfile
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError, URLError
 
 from kfp import dsl, local
 
 try:
-    component = importlib.import_module("kfp_model_registry.component")
+    model_registry = importlib.import_module("kfp_model_registry.component").model_registry
 except ModuleNotFoundError:  # not installed, but loaded by path as one folder of a components collection
-    _spec = importlib.util.spec_from_file_location("component", Path(__file__).with_name("component.py"))
-    assert _spec is not None
-    assert _spec.loader is not None
-    component = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(component)
-
-model_registry = component.model_registry
+    model_registry = runpy.run_path(str(Path(__file__).with_name("component.py")))["model_registry"]
 
 # The registry's UI shows a property that is a URL as a link: this one leads from a version to its run. The component
 # fills in the placeholder, since KFP's driver does so only where it is a whole parameter. Write your Kubeflow's host.
@@ -49,17 +36,7 @@ def train_digits_classifier(
     output_metrics: dsl.Output[dsl.Metrics],
     held_out_data: dsl.Output[dsl.Dataset],
 ) -> None:
-    """Train a classifier of handwritten digits on the data set that scikit-learn brings along.
-
-    Args:
-        regularization: Inverse strength of the regularization.
-        max_iterations: Most steps of the solver.
-        held_out_fraction: Part of the data that is kept for the evaluation.
-        random_seed: Seed of the split.
-        output_model: The trained model, as a joblib file in a folder.
-        output_metrics: Hyperparameters and what the training came to.
-        held_out_data: The data that the model has not seen.
-    """
+    """Train a classifier of handwritten digits on the data set that scikit-learn brings along."""
     from pathlib import Path
 
     import joblib
@@ -97,14 +74,7 @@ def evaluate_digits_classifier(
     output_metrics: dsl.Output[dsl.Metrics],
     output_results: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Evaluate the classifier on the data that it has not seen.
-
-    Args:
-        input_model: The model.
-        held_out_data: The data held out by the training.
-        output_metrics: The scores.
-        output_results: The scores with their task, sample count and direction, in the shape of lm-eval's results file.
-    """
+    """Evaluate the classifier on the data that it has not seen; the results have the shape of lm-eval's file."""
     import json
     import math
     from pathlib import Path
@@ -126,15 +96,11 @@ def evaluate_digits_classifier(
         output_metrics.log_metric(f"digits_{name}", score)
     results = {
         "results": {"digits": {"alias": "digits", **{f"{name},none": score for name, score in scores.items()}}},
-        "group_subtasks": {"digits": []},
         "higher_is_better": {"digits": {"acc": True, "f1_macro": True, "log_loss": False}},
         "n-shot": {"digits": 0},
         "n-samples": {"digits": {"original": len(digits), "effective": len(digits)}},
-        "versions": {"digits": 1},
-        "config": {"model": "scikit-learn"},
     }
-    with open(output_results.path, "w") as file:
-        json.dump(results, file)
+    Path(output_results.path).write_text(json.dumps(results))
 
 
 @dsl.pipeline(name="train-and-register", description="Train a small model, evaluate it, and register it.")
@@ -199,12 +165,14 @@ def train_and_register(
         source_pipeline_run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
         on_existing_version=on_existing_version,
         custom_properties={
+            "model_type": "predictive",  # the registry's UI shows it as the model's type
             "task": "image-classification",
             "digits": "",  # a label
             "pipeline_run_url": PIPELINE_RUN_URL,
         },
     )
     registration.set_caching_options(False)  # a cached step registers nothing
+    # KFP 2.15 and 2.16 repeat a step that failed; 2.17 as it ships does not (its retryPolicy is OnError)
     registration.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
     return registration.output
 
@@ -212,10 +180,17 @@ def train_and_register(
 @dsl.pipeline(
     name="register-finetuned-model",
     description="Register a fine-tuned language model with the metrics and the lm-eval results of its run.",
-    pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="1Gi")),
+    pipeline_config=dsl.PipelineConfig(
+        workspace=dsl.WorkspaceConfig(
+            size="1Gi",
+            # a stock KFP refuses a workspace that names no access modes
+            kubernetes=dsl.KubernetesWorkspaceConfig(pvcSpecPatch={"accessModes": ["ReadWriteOnce"]}),
+        )
+    ),
 )
 def register_finetuned_model(
-    model_uri: str = "minio://mlpipeline/models/granite-fine-tuned/model",
+    model_uri: str = "s3://mlpipeline/models/granite-fine-tuned/model/"
+    "?endpoint=http://minio-service.kubeflow:9000&defaultRegion=us-east-1",
     training_metrics_uri: str = "minio://mlpipeline/models/granite-fine-tuned/training-metrics",
     eval_metrics_uri: str = "minio://mlpipeline/models/granite-fine-tuned/eval-metrics",
     eval_results_uri: str = "minio://mlpipeline/models/granite-fine-tuned/results.json",
@@ -231,12 +206,12 @@ def register_finetuned_model(
 ) -> str:
     """Register a model that was fine-tuned and evaluated with lm-eval elsewhere.
 
-    An imported metrics artifact holds the values that the import gives it, and KFP fills in no parameter there. In a
-    pipeline that trains the model itself, connect the training and evaluation steps' own outputs instead, as
-    `train_and_register` does.
+    The model is not imported: KFP would copy it into the pod, and an importer knows no endpoint. Imported metrics hold
+    the values that the import gives them; KFP fills in no parameter there. A pipeline that trains the model itself
+    connects its steps' own outputs, as `train_and_register` does.
 
     Args:
-        model_uri: Where the fine-tuned model is.
+        model_uri: Where the fine-tuned model is, with its endpoint.
         training_metrics_uri: The training step's metrics artifact.
         eval_metrics_uri: The evaluation step's metrics artifact.
         eval_results_uri: The results file of lm-eval.
@@ -253,7 +228,6 @@ def register_finetuned_model(
     Returns:
         The registered model's ID.
     """
-    model = dsl.importer(artifact_uri=model_uri, artifact_class=dsl.Model)
     training_metrics = dsl.importer(
         artifact_uri=training_metrics_uri,
         artifact_class=dsl.Metrics,
@@ -265,7 +239,6 @@ def register_finetuned_model(
     eval_results = dsl.importer(artifact_uri=eval_results_uri, artifact_class=dsl.Artifact)
     registration = model_registry(
         pvc_mount_path=dsl.WORKSPACE_PATH_PLACEHOLDER,
-        input_model=model.output,
         input_metrics=training_metrics.output,
         eval_metrics=eval_metrics.output,
         eval_results=eval_results.output,
@@ -280,111 +253,33 @@ def register_finetuned_model(
         source_pipeline_name="register-finetuned-model",
         source_pipeline_run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
         source_pipeline_run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+        model_uri=model_uri,
         on_existing_version=on_existing_version,
-        custom_properties={"base_model": "ibm-granite/granite-3.1-8b-base", "pipeline_run_url": PIPELINE_RUN_URL},
+        custom_properties={
+            "model_type": "generative",
+            "base_model": "ibm-granite/granite-3.1-8b-base",
+            "pipeline_run_url": PIPELINE_RUN_URL,
+        },
     )
     registration.set_caching_options(False)  # a cached step registers nothing
+    # KFP 2.15 and 2.16 repeat a step that failed; 2.17 as it ships does not (its retryPolicy is OnError)
     registration.set_retry(num_retries=2, backoff_duration="30s", backoff_factor=2.0)
     return registration.output
 
 
-@contextmanager
-def registry_to_use() -> Iterator[str]:
-    """The address of the server that MODEL_REGISTRY_URL names, else of the tests' registry, started for this run."""
-    given = os.environ.get("MODEL_REGISTRY_URL", "")
-    if given:
-        yield given.rstrip("/")
-        return
-    path = Path(__file__).resolve().parent / "tests" / "local_registry.py"
-    if not path.is_file():
-        sys.exit(f"Set MODEL_REGISTRY_URL to a Model Registry's address: there is no {path} to run one in memory.")
-    spec = importlib.util.spec_from_file_location("local_registry", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["local_registry"] = module
-    spec.loader.exec_module(module)
-    with module.LocalRegistry() as registry:
-        yield registry.url
-
-
-def read_back(url: str, path: str) -> Any:
-    """Read from the registry, over the API version that it serves.
-
-    Args:
-        url: The registry's address.
-        path: What to read, below the API version.
-
-    Returns:
-        The parsed answer.
-
-    Raises:
-        HTTPError: The registry refuses, or serves neither API version.
-        URLError: Nobody answers.
-    """
-    # the registry is on this machine or in the cluster, not behind a proxy
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url}/api/model_registry/v1/{path}", timeout=30) as answer:
-            return json.load(answer)
-    except HTTPError as error:
-        if error.code != 404:
-            raise
-    with opener.open(f"{url}/api/model_registry/v1alpha3/{path}", timeout=30) as answer:
-        return json.load(answer)
-
-
-def shown_property(value: dict[str, Any]) -> str:
-    """A typed property as text; an empty string is what the registry's UI shows as a label."""
-    plain = next(item for name, item in value.items() if name != "metadataType")
-    return "(a label)" if plain == "" else str(plain)
-
-
-def shown_registration(url: str, model_id: str) -> str:
-    """What the registry holds about the newest version of a model, for people to read.
-
-    Args:
-        url: The registry's address.
-        model_id: The registered model's ID.
-
-    Returns:
-        The text, in several lines.
-    """
-    model = read_back(url, f"registered_models/{model_id}")
-    newest = read_back(url, f"registered_models/{model_id}/versions?orderBy=ID&sortOrder=DESC&pageSize=1")
-    version = newest["items"][0]
-    artifacts = read_back(url, f"model_versions/{version['id']}/artifacts")["items"]
-    properties = sorted(version["customProperties"].items())
-    width = max((len(name) for name, _ in properties), default=0)
-    lines = [
-        f"In the registry at {url}:",
-        f"registered model  {model['name']} (ID: {model['id']}, {model['state']}, "
-        f"owner {model.get('owner', 'unknown')})",
-        f"                  {model.get('description', '')}",
-        f"model version     {version['name']} (ID: {version['id']}, {version['state']}, "
-        f"author {version.get('author', 'unknown')})",
-        *(f"                  {name.ljust(width)}  {shown_property(value)}" for name, value in properties),
-    ]
-    for artifact in artifacts:
-        run = (artifact.get(f"modelSource{part}") or "unknown" for part in ("Name", "Id", "Group"))
-        lines += [
-            f"model artifact    {artifact.get('uri', '')} (ID: {artifact['id']}, {artifact['state']})",
-            f"                  format {artifact.get('modelFormatName', '')} {artifact.get('modelFormatVersion', '')}",
-            "made by           run {}, ID {}, namespace {}".format(*run),
-        ]
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Run `train_and_register` on this machine and print what is in the registry afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="train-and-register-"))
-    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
-    with registry_to_use() as url:
+    tests = Path(__file__).resolve().parent / "tests"
+    sys.path.insert(0, str(tests))
+    try:
+        local_registry = importlib.import_module("local_registry")
+    except ModuleNotFoundError:
+        sys.exit(f"Run this script in a clone: {tests} holds no local_registry, which looks into the registry for it.")
+    with local_registry.registry_in_use() as url:
+        folder = Path(tempfile.mkdtemp(prefix="train-and-register-"))
+        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "artifacts"))
         run = train_and_register(registry_address=url, pvc_mount_path=str(folder))
-        try:
-            print(shown_registration(url, run.output))
-        except URLError as error:
-            sys.exit(f"The pipeline registered model {run.output}, but reading it back from {url} failed: {error}.")
+        local_registry.show(url, run.output)
     print(f"shared log        {(folder / 'pipeline_log.txt').read_text().strip()}")
     print(f"The model stays in {folder}; delete the folder when you no longer need it.")
 

@@ -39,15 +39,19 @@ def compiled(name: str, path: Path) -> bytes:
     return path.read_bytes()
 
 
+def documents(name: str, folder: Path) -> list[Any]:
+    """The compiled pipeline's documents: the specification and, where it has one, what is Kubernetes' own."""
+    return list(yaml.safe_load_all(compiled(name, folder / "pipeline.yaml")))
+
+
 def registration_task(name: str, folder: Path) -> dict[str, Any]:
-    spec = next(yaml.safe_load_all(compiled(name, folder / "pipeline.yaml")))
-    task: dict[str, Any] = spec["root"]["dag"]["tasks"]["model-registry"]
+    task: dict[str, Any] = documents(name, folder)[0]["root"]["dag"]["tasks"]["model-registry"]
     return task
 
 
-def run_script(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_script(folder: Path, script: Path = SCRIPT, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(SCRIPT)],
+        [sys.executable, str(script)],
         cwd=folder,
         env={**os.environ, "TMPDIR": str(folder), "PYTHONUTF8": "1", "MODEL_REGISTRY_URL": "", **environment},
         capture_output=True,
@@ -96,10 +100,45 @@ def test_a_registration_is_never_taken_from_the_cache_and_is_tried_again(name: s
     assert task["retryPolicy"]["maxRetryCount"] == 2
 
 
-@pytest.mark.parametrize("name", PIPELINES)
-def test_every_artifact_is_connected_for_the_local_runner(name: str, tmp_path: Path) -> None:
-    connected = registration_task(name, tmp_path)["inputs"]["artifacts"]
+def test_every_artifact_is_connected_for_the_local_runner(tmp_path: Path) -> None:
+    connected = registration_task("train_and_register", tmp_path)["inputs"]["artifacts"]
     assert set(connected) == {"input_model", "input_metrics", "eval_metrics", "eval_results"}
+
+
+def test_the_fine_tuned_model_is_named_with_its_endpoint_and_not_imported(tmp_path: Path) -> None:
+    specification, _ = documents("register_finetuned_model", tmp_path)
+    tasks = specification["root"]["dag"]["tasks"]
+    given = tasks["model-registry"]["inputs"]
+    assert given["parameters"]["model_uri"] == {"componentInputParameter": "model_uri"}
+    assert set(given["artifacts"]) == {"input_metrics", "eval_metrics", "eval_results"}
+    imported = [
+        executor["importer"]
+        for executor in specification["deploymentSpec"]["executors"].values()
+        if "importer" in executor
+    ]
+    assert sorted(importer["typeSchema"]["schemaTitle"] for importer in imported) == [
+        "system.Artifact",
+        "system.Metrics",
+        "system.Metrics",
+    ]
+    location = specification["root"]["inputDefinitions"]["parameters"]["model_uri"]["defaultValue"]
+    assert re.fullmatch(r"s3://[^?]+/\?endpoint=https?://[^&]+&defaultRegion=.+", location)
+
+
+def test_a_stock_kfp_takes_the_workspace(tmp_path: Path) -> None:
+    _, platform = documents("register_finetuned_model", tmp_path)
+    workspace = platform["platforms"]["kubernetes"]["pipelineConfig"]["workspace"]
+    assert workspace["kubernetes"]["pvcSpecPatch"]["accessModes"] == ["ReadWriteOnce"]
+
+
+@pytest.mark.parametrize(("name", "kind"), list(zip(PIPELINES, ["predictive", "generative"], strict=True)))
+def test_a_registration_says_which_type_of_model_it_is(name: str, kind: str, tmp_path: Path) -> None:
+    given = registration_task(name, tmp_path)["inputs"]["parameters"]
+    assert given["custom_properties"]["runtimeValue"]["constant"]["model_type"] == kind
+
+
+def test_the_whole_file_fits_into_a_collections_readme() -> None:
+    assert len(SCRIPT.read_text(encoding="utf-8").splitlines()) <= 300
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -147,17 +186,18 @@ def test_the_script_registers_in_the_given_registry_and_again_as_the_next_versio
     assert len(registry.artifacts()) == 2
 
 
-def test_without_a_registry_the_script_says_what_to_set(tmp_path: Path) -> None:
-    alone = copied_without_tests(tmp_path)
-    done = subprocess.run(
-        [sys.executable, str(alone)],
-        env={**os.environ, "TMPDIR": str(tmp_path), "MODEL_REGISTRY_URL": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("Set MODEL_REGISTRY_URL to a Model Registry's address")
+def test_where_nobody_answers_the_script_says_so_before_it_trains(tmp_path: Path) -> None:
+    done = run_script(tmp_path, MODEL_REGISTRY_URL="http://127.0.0.1:1/")
+    assert (done.returncode, done.stdout) == (1, "")
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith("Nobody answers at http://127.0.0.1:1: ")
+    assert "MODEL_REGISTRY_URL" in sentence
+
+
+def test_without_the_tests_beside_it_the_script_says_what_is_missing(tmp_path: Path) -> None:
+    done = run_script(tmp_path, script=copied_without_tests(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip().splitlines()[-1].startswith("Run this script in a clone: ")
 
 
 def test_the_examples_load_by_path_where_the_package_is_not_installed(tmp_path: Path) -> None:
