@@ -9,11 +9,13 @@ import os
 import pkgutil
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from .local_registry import LocalRegistry
+from .plain_http import Http
 from .subject import PACKAGE, shared
 
 # In a pod the embedded package is `shared`: under that name the component's function finds the modules tested here.
@@ -80,3 +82,15 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
     return waited
+
+
+@pytest.fixture
+def http(registry_url: str) -> Http:
+    """A plain client of that registry."""
+    return Http(registry_url)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no earlier run has used; `-` and no `_`, `%` or backslash."""
+    return f"test-{uuid.uuid4().hex}"

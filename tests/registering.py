@@ -12,13 +12,13 @@ from urllib.request import Request, urlopen
 import pytest
 
 from .local_registry import LocalRegistry
+from .plain_http import APIS, is_api_missing
 from .subject import model_registry
 
 pytest.importorskip("mr_openapi", reason="needs model-registry")
 
 
 JSON = dict[str, Any]
-APIS = ("v1", "v1alpha3")
 FAULTS = ("drop_before", "drop_after", "error_after", 500, 502, 503, 504, 429)  # what any request can meet
 
 
@@ -47,11 +47,6 @@ def register(url: str, **arguments: Any) -> str:
 def fresh_name(base: str = "model") -> str:
     """A name that no registry holds yet."""
     return f"{base}-{uuid.uuid4().hex[:12]}"
-
-
-def is_api_missing(error: HTTPError) -> bool:
-    """Whether a server says that it has no such address: in plain text, where an unknown entity is a 404 in JSON."""
-    return error.code == 404 and "json" not in error.headers.get("Content-Type", "")
 
 
 def call(url: str, method: str, path: str, body: JSON | None = None, query: dict[str, str] | None = None) -> JSON:
