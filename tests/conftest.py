@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from .local_registry import LocalRegistry
 from .plain_http import Http
@@ -24,7 +25,7 @@ for _module in pkgutil.iter_modules(shared.__path__):
     sys.modules[f"shared.{_module.name}"] = importlib.import_module(f"{PACKAGE}.shared.{_module.name}")
 
 MARKS = (
-    "registry: runs against the server that MODEL_REGISTRY_URL names, else against the local registry",
+    "registry: holds for any registry; `-m registry` runs it against the server that MODEL_REGISTRY_URL names",
     "deploy: downloads a registered model with KServe's own code (needs the deploy extra)",
 )
 SURROUNDINGS = (
@@ -41,6 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = importlib.import_module("hypothesis").settings
         settings.register_profile("any machine", deadline=None)
         settings.load_profile("any machine")
+
+
+def selects(mark_expression: str, *marks: str) -> bool:
+    """Whether `-m` selects a test that has these marks."""
+
+    def has(mark: str, /, **_: object) -> bool:
+        return mark in marks
+
+    return Expression.compile(mark_expression).evaluate(has)
 
 
 @pytest.fixture(autouse=True)
@@ -66,10 +76,14 @@ def registry() -> Iterator[LocalRegistry]:
 
 
 @pytest.fixture
-def registry_url() -> Iterator[str]:
-    """A registry to talk to over HTTP only: MODEL_REGISTRY_URL if set, else an empty one in memory."""
-    given = os.environ.get("MODEL_REGISTRY_URL", "")
-    if given:
+def registry_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """A registry to talk to over HTTP only: an empty one in memory, or the one that MODEL_REGISTRY_URL names.
+
+    That one only where `-m` asks for tests because of their mark: who has set the variable while trying the example, and
+    then runs all tests, wants neither a server written to nor to wait for one that is gone.
+    """
+    given, asked = os.environ.get("MODEL_REGISTRY_URL", ""), pytestconfig.getoption("markexpr")
+    if given and selects(asked, "registry") and not selects(asked):
         yield given.rstrip("/")
         return
     with LocalRegistry() as running:

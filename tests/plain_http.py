@@ -9,9 +9,9 @@ real server.
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
 
 import pytest
@@ -46,7 +46,7 @@ class Http:
             with urllib.request.urlopen(request) as answer:
                 self.apis = self.apis[:1]
                 return answer.status, answer.read(), True
-        except urllib.error.HTTPError as error:
+        except HTTPError as error:
             if is_api_missing(error) and len(self.apis) > 1:
                 self.apis = self.apis[1:]
                 return self.exchange(method, path, data)
