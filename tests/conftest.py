@@ -79,7 +79,7 @@ def registry() -> Iterator[LocalRegistry]:
 def registry_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """A registry to talk to over HTTP only: an empty one in memory, or the one that MODEL_REGISTRY_URL names.
 
-    That one only where `-m` asks for tests because of their mark: who has set the variable while trying the example, and
+    That one only where `-m` asks for tests because of their mark: who set the variable while trying the example, and
     then runs all tests, wants neither a server written to nor to wait for one that is gone.
     """
     given, asked = os.environ.get("MODEL_REGISTRY_URL", ""), pytestconfig.getoption("markexpr")
