@@ -184,6 +184,27 @@ def test_what_was_not_registered_leaves_no_line(registry: LocalRegistry, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_rerun_that_finds_all_registered_adds_no_second_line_and_says_so(
+    registry: LocalRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "pipeline_log.txt"
+    for _ in range(2):
+        register(registry.url, pvc_mount_path=str(tmp_path))
+        assert log.read_text().splitlines() == ["Model Registry: fine-tuned-model v1.0.0 (ID: 1)"]
+    assert "\nConfirmed fine-tuned-model v1.0.0 at " in capsys.readouterr().out
+    register(registry.url, pvc_mount_path=str(tmp_path), author="somebody else")
+    assert len(log.read_text().splitlines()) == 2, "what was corrected is news"
+
+
+def test_is_secure_means_https_where_the_address_names_no_scheme(waits: list[float]) -> None:
+    with (
+        pytest.raises(ConnectionError, match=r"The registry at https://127\.0\.0\.1:\d+ ") as refused,
+        LocalRegistry() as plain,
+    ):
+        register(plain.url.removeprefix("http://"), is_secure=True)
+    assert "speak no TLS" in str(refused.value)
+
+
 def test_steps_that_log_at_once_lose_no_line(registry: LocalRegistry, tmp_path: Path) -> None:
     def step(number: int) -> str:
         return register(registry.url, pvc_mount_path=str(tmp_path), model_version=f"1.{number}.0")
