@@ -47,6 +47,10 @@ def traced(given: Run, seen: Run) -> Run:
 def model_source(run: Run) -> dict[str, str]:
     """Name the run on the artifact: the UI shows its group, ID and name only together.
 
+    No dashboard makes a link of them today (odh-dashboard took its pages out in April 2026). The link to a run is a
+    property that is a URL, such as `pipeline_run_url`: the UI makes one of it only for a host with a dot and a
+    top-level name of letters (measured).
+
     Args:
         run: The run.
 

@@ -1,4 +1,4 @@
-"""AutoGluon's artifacts hold several models: their metadata tell the best one, in the shapes of the components."""
+"""AutoGluon's artifacts hold several models: their metadata tell the best one, and so where it is."""
 
 # ruff: noqa: D103
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from .builders import store_session_info
+from .locating import DATA, ENDPOINT, LAPTOP, Mount, artifact, locate
 from .subject import evaluation, location
 
 BestModel: Any = location.BestModel
@@ -105,3 +107,46 @@ def test_the_evaluation_s_own_scores_win_in_any_case() -> None:
     recorded = with_test_metrics(evaluation, {"context": TABULAR})
     assert recorded == {**evaluation, "eval_root_mean_squared_error": -0.42}
     assert list(recorded)[:2] == list(evaluation)
+
+
+# --- AutoGluon's artifacts -----------------------------------------------------------------------------------------
+
+
+def autogluon(predictor: str = "LightGBM_FULL/predictor") -> dict[str, Any]:
+    """An artifact's metadata as AutoGluon's components write them."""
+    model = {"name": "LightGBM_FULL", "location": {"predictor": predictor}, "metrics": {"test_data": {"r2": 0.85}}}
+    return {"best_model_name": "LightGBM_FULL", "models": [model]}
+
+
+@pytest.mark.parametrize(
+    ("given", "seen", "expected"),
+    [
+        ("minio://b/key", (DATA,), "s3://b/key/LightGBM_FULL/predictor/" + ENDPOINT),
+        ("minio://b/key/", (DATA,), "s3://b/key/LightGBM_FULL/predictor/" + ENDPOINT),
+        ("gs://b/key", (DATA,), "gs://b/key/LightGBM_FULL/predictor/"),
+        ("s3://b/key?endpoint=http://m", (DATA,), "s3://b/key/LightGBM_FULL/predictor/?endpoint=http://m"),
+        ("/mnt/data/out", (DATA,), "pvc://team-models/out/LightGBM_FULL/predictor"),
+        ("/home/me/out", LAPTOP, "file:///home/me/out/LightGBM_FULL/predictor"),
+    ],
+)
+def test_the_best_model_of_an_autogluon_artifact_is_located(
+    given: str, seen: tuple[Mount, ...] | None, expected: str
+) -> None:
+    assert locate(artifact(given, store_session_info(), context=autogluon()), seen=seen) == (expected, [])
+
+
+def test_the_best_model_lies_in_the_model_folder_too() -> None:
+    given = artifact(pvc_model_dir="/mnt/data/model", context=autogluon())
+    assert locate(given) == ("pvc://team-models/model/LightGBM_FULL/predictor", [])
+
+
+@pytest.mark.parametrize("predictor", ["../other/predictor", "/etc", "a/../../b", ""])
+def test_a_folder_that_leaves_the_artifact_costs_a_warning(caplog: pytest.LogCaptureFixture, predictor: str) -> None:
+    found, (remark,) = locate(artifact("minio://b/key", store_session_info(), context=autogluon(predictor)))
+    assert found == "s3://b/key" + ENDPOINT
+    assert "AutoGluon's best model has no folder" in remark
+    assert caplog.records[0].levelname == "WARNING"
+
+
+def test_the_caller_s_location_is_no_autogluon_artifact() -> None:
+    assert locate(artifact("minio://b/key", context=autogluon()), model_uri="gs://b/mine") == ("gs://b/mine", [])
