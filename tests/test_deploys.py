@@ -1,24 +1,28 @@
 """The registered location really deploys: KServe's own downloader finds the same bytes there.
 
-The object store is a real S3 API on loopback; the code is KServe's, in the version that the rules were measured with.
+The object store is a real S3 API on loopback, or as much of Google's as KServe asks for; the code is KServe's, in the
+version that the rules were measured with.
 """
 
 # ruff: noqa: D103
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 import pytest
 
-from .builders import store_session_info
+from .builders import model_artifact, store_session_info
 from .local_registry import LocalRegistry
 from .registering import register
-from .subject import location
+from .subject import cluster, location
 
 Artifact: Any = location.Artifact
 Mount: Any = location.Mount
@@ -31,6 +35,8 @@ kserve_storage = pytest.importorskip("kserve_storage", reason="needs the deploy 
 pytestmark = pytest.mark.deploy
 
 FILES = {"config.json": b'{"a": 1}\n', "weights/part 1.bin": bytes(range(256)) * 64}
+# What lies beside the model, under a key that begins with the model's.
+NEIGHBOURS = {"_lora/adapter.bin": b"of another model", ".json": b"of another file"}
 FOLDERS = ["runs/0a1b/model", "runs/a b/model", "runs/模型-é", "runs/100%25 a+b;c=d&e", "runs/trailing/"]
 
 
@@ -42,9 +48,9 @@ def registered_uri(uri: str) -> str:
         return str(artifact["uri"])
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, files: dict[str, bytes] = FILES) -> Path:
     """A model: a folder of two files."""
-    for name, content in FILES.items():
+    for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
@@ -79,35 +85,87 @@ def download(uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     return files_below(folder)
 
 
-def stored_model(object_store: str, folder: str, files: dict[str, bytes], **metadata: Any) -> Artifact:
-    """A model in the pipeline's object store."""
+def keys(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The objects of a store that holds a model, and what begins like it."""
+    model = folder.rstrip("/")
+    stored = {f"{model}/{name}": content for name, content in files.items()}
+    return stored | {f"{model}{ending}": content for ending, content in NEIGHBOURS.items()}
+
+
+def stored_model(object_store: str, folder: str, files: dict[str, bytes], copy: Path, **metadata: Any) -> Artifact:
+    """A model in the pipeline's object store, as a pod receives it: with a copy of its own."""
     s3 = boto3.client("s3", endpoint_url=f"http://{object_store}", region_name="us-east-1")
     s3.create_bucket(Bucket="mlpipeline")
-    for name, content in files.items():
-        s3.put_object(Bucket="mlpipeline", Key=f"{folder.rstrip('/')}/{name}", Body=content)
+    for key, content in keys(folder, files).items():
+        s3.put_object(Bucket="mlpipeline", Key=key, Body=content)
     session = store_session_info(endpoint=object_store, region="us-east-1", disable_ssl="true")
-    return Artifact(f"minio://mlpipeline/{folder}", "", {"store_session_info": session, **metadata})
+    metadata = {"store_session_info": session, **metadata}
+    return cluster.received(model_artifact(f"minio://mlpipeline/{folder}", metadata, write_model(copy, files)))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_model_of_the_pipeline_s_object_store_deploys(
+def test_a_model_of_the_pipeline_s_object_store_deploys_without_its_neighbours(
     folder: str, object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    uri = locate_model("", stored_model(object_store, folder, FILES), "", (), os.path.exists)
+    model = stored_model(object_store, folder, FILES, tmp_path / "copy")
+    uri = locate_model("", model, "", (), os.path.exists)
     assert [record.message for record in caplog.records if record.name == "model_registry"] == []
-    assert download(registered_uri(uri), tmp_path, monkeypatch) == FILES
+    assert download(registered_uri(uri), tmp_path / "served", monkeypatch) == FILES
 
 
 def test_the_best_model_of_an_autogluon_artifact_deploys_alone(
     object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ["LightGBM_BAG_L1_FULL", "WeightedEnsemble_L3_FULL"]
-    files = {f"{name}/predictor/{file}": name.encode() + content for name in names for file, content in FILES.items()}
+    folders = [*(f"{name}/predictor" for name in names), f"{names[1]}/predictor_old"]
+    files = {f"{folder}/{file}": folder.encode() + content for folder in folders for file, content in FILES.items()}
     models = [{"name": name, "location": {"predictor": f"{name}/predictor"}} for name in names]
     context = {"best_model_name": names[1], "models": models}
-    uri = locate_model("", stored_model(object_store, "runs/models", files, context=context), "", (), os.path.exists)
-    served = {file: names[1].encode() + content for file, content in FILES.items()}
-    assert download(registered_uri(uri), tmp_path, monkeypatch) == served
+    model = stored_model(object_store, "runs/models", files, tmp_path / "copy", context=context)
+    uri = locate_model("", model, "", (), os.path.exists)
+    served = {file: folders[1].encode() + content for file, content in FILES.items()}
+    assert download(registered_uri(uri), tmp_path / "served", monkeypatch) == served
+
+
+@pytest.fixture
+def google_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """A bucket of Google's on loopback, by key: what KServe asks of it is a listing by prefix and an object's bytes."""
+    bucket: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            prefix = parse_qs(query).get("prefix", [""])[0]
+            listed = [{"name": key, "bucket": "models"} for key in sorted(bucket) if key.startswith(prefix)]
+            body = json.dumps({"items": listed}).encode()
+            if not path.endswith("/o"):
+                body = bucket[unquote(path.rpartition("/o/")[2])]
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json" if path.endswith("/o") else "application/octet-stream")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Keep the tests' output to what the tests say."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "toy")
+        yield bucket
+        server.shutdown()
+
+
+@pytest.mark.parametrize("folder", ["runs/0a1b/model", "runs/a b/模型-é"])
+def test_a_model_in_google_s_store_deploys_without_its_neighbours(
+    folder: str, google_store: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    google_store.update(keys(folder, FILES))
+    model = cluster.received(model_artifact(f"gs://models/{folder}", path=write_model(tmp_path / "copy")))
+    uri = locate_model("", model, "", (), os.path.exists)
+    assert uri == f"gs://models/{folder}/"
+    assert download(registered_uri(uri), tmp_path / "served", monkeypatch) == FILES
 
 
 @pytest.mark.parametrize("name", ["model", "a b", "模型-é%20"])
