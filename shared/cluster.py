@@ -125,7 +125,7 @@ def read(path: str, account: str) -> Any:
     configuration = client.Configuration()
     InClusterConfigLoader(f"{account}/token", f"{account}/ca.crt").load_and_set(configuration)
     configuration.retries = False
-    answer = client.ApiClient(configuration).call_api(
+    answer, *_ = client.ApiClient(configuration).call_api(
         path,
         "GET",
         auth_settings=["BearerToken"],

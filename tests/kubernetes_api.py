@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,7 +33,7 @@ def ephemeral_volume(name: str) -> dict[str, Any]:
 
 
 def mount(volume: str, path: str, **more: str) -> dict[str, Any]:
-    """Where a container has a volume; `more` is subPath or subPathExpr."""
+    """Where a container has a volume; `more` is subPath."""
     return {"name": volume, "mountPath": path, **more}
 
 
@@ -68,6 +69,15 @@ def workflow(name: str, run_name: str = "") -> dict[str, Any]:
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name} | annotations}
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of a client that hangs up, as one does that waited for long enough."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print what is a fault of these tests alone."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 class KubernetesApi:
     """The API server, and what it gives to a pod.
 
@@ -96,7 +106,7 @@ class KubernetesApi:
         (folder / "namespace").write_text(f"{namespace}\n")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*server)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
+        self.server = QuietServer(("127.0.0.1", 0), handler(self))
         self.server.daemon_threads = True
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,28 @@ def with_account_dir(source: str, account_dir: str) -> str:
     return source.replace(archive_text(source), base64.b64encode(written.getvalue()).decode())
 
 
+def launcher(folder: Path, *flags: str, emissary: bool = False) -> list[str]:
+    """What stands in front of a command in a pod: KFP's launcher with these flags, below Argo's emissary or alone.
+
+    Both are real processes that run what follows their `--` as a child, and the launcher runs KFP's shell.
+    """
+    front = []
+    for name in ("argoexec", "launch"):
+        path = folder / name
+        path.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\n"$@"\nexit $?\n')
+        path.chmod(0o755)
+        front.append(str(path))
+    argoexec = [front[0], "emissary", "--loglevel", "info", "--log-format", "text", "--"]
+    shell = ["sh", "-c", '"$0" "$@"; exit $?']
+    return [*(argoexec if emissary else []), front[1], *flags, "--", *shell]
+
+
 def start_pod(
-    folder: Path, executor_input: dict[str, Any], account_dir: str = "/no-account", **environment: str
+    folder: Path,
+    executor_input: dict[str, Any],
+    account_dir: str = "/no-account",
+    front: Sequence[str] = (),
+    **environment: str,
 ) -> subprocess.Popen[str]:
     """Start the component's program as the pod's shell does; its output goes to one pipe.
 
@@ -80,6 +101,7 @@ def start_pod(
         folder: Where the program and its output go.
         executor_input: What KFP's launcher passes.
         account_dir: The folder that stands for /var/run/secrets/kubernetes.io/serviceaccount.
+        front: What stands in front of the command, such as `launcher(…)`.
         environment: The pod's environment, beside the tests'.
 
     Returns:
@@ -92,6 +114,7 @@ def start_pod(
     importable = os.pathsep.join(folder for folder in folders if not Path(folder, "shared").exists())
     return subprocess.Popen(
         [
+            *front,
             *(sys.executable, "-m", "kfp.dsl.executor_main", "--component_module_path", str(path)),
             *("--executor_input", json.dumps(executor_input), "--function_to_execute", "model_registry"),
         ],
@@ -104,10 +127,14 @@ def start_pod(
 
 
 def run_pod(
-    folder: Path, executor_input: dict[str, Any], account_dir: str = "/no-account", **environment: str
+    folder: Path,
+    executor_input: dict[str, Any],
+    account_dir: str = "/no-account",
+    front: Sequence[str] = (),
+    **environment: str,
 ) -> tuple[int, str]:
     """Run the component's program to its end: exit code and output."""
-    process = start_pod(folder, executor_input, account_dir, **environment)
+    process = start_pod(folder, executor_input, account_dir, front, **environment)
     output, _ = process.communicate()
     return process.returncode, output
 
