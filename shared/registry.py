@@ -5,8 +5,8 @@ Answers are read raw: others may have stored what the client's models refuse (10
 
 import contextlib
 import logging
-import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .address import Server
 from .redaction import redact
@@ -71,14 +71,12 @@ class Registry:
         while True:
             query = given(filterQuery=filter_query, pageSize=str(PAGE_SIZE), nextPageToken=token)
             tries = self.session.ask("GET", path, [*query.items()])
-            page = tries[-1].document if tries[-1].is_yes else None
-            if not isinstance(page, dict) or not isinstance(items := page.get("items") or [], list):
-                raise self.failure(tries, f"reading {path}")
-            last, token = token, page.get("nextPageToken") or ""
-            if not all(map(is_entity, items)) or token == last != "":
+            page = tries[-1].document
+            items = (page.get("items") or []) if tries[-1].is_yes and isinstance(page, dict) else None
+            if not isinstance(items, list) or not all(map(is_entity, items)):
                 raise self.failure(tries, f"reading {path}")
             entities += items
-            if not token:
+            if not (token := page.get("nextPageToken") or ""):
                 return entities
 
     def read(self, path: str) -> JSON:
@@ -91,9 +89,9 @@ class Registry:
             The entity as JSON.
         """
         tries = self.session.ask("GET", path, [])
-        if not tries[-1].is_yes or not is_entity(tries[-1].document):
-            raise self.failure(tries, f"reading {path}")
-        return dict(tries[-1].document)
+        if tries[-1].is_yes and is_entity(tries[-1].document):
+            return dict(tries[-1].document)
+        raise self.failure(tries, f"reading {path}")
 
     def find(self, path: str, name: str) -> JSON | None:
         """Find the entity of exactly this name in a list, None if there is none; a filter may find look-alikes."""
@@ -179,26 +177,9 @@ class Registry:
         ]
         if holds:
             text = (
-                "The registry did not keep all properties as they were sent; its database may take names for one: %s."
+                "The registry kept properties otherwise than they were sent (its database may take names for one): %s."
             )
             log.warning(text, ", ".join(holds[:10]))
-
-    def gives_way(self, attempt: int, what: str, consequence: str) -> None:
-        """Wait a random while for others who write the same, longer each time.
-
-        Args:
-            attempt: The rounds so far, less one.
-            what: What they write.
-            consequence: What it means that they do, for the error.
-
-        Raises:
-            RuntimeError: The time is over.
-        """
-        if not self.session.waits(random.random() * 2.0 ** min(attempt, 4), f"others write {what}, too"):
-            raise RuntimeError(
-                f"At {self.session.server} others keep writing {what} at the same time{consequence}. "
-                f"{self.standing()} Next: run this step again, alone."
-            )
 
     def name_taken(self, path: str, name: str, what: str) -> Exception:
         """Explain a conflict about a name that is not there: MySQL takes `Foo` and `foo` for one (measured)."""
@@ -242,11 +223,10 @@ class Registry:
         return kind(redact(f"The registry at {self.session.server} {what}. {self.standing()} Next: {step}"))
 
 
-def is_entity(document: object) -> bool:
+def is_entity(document: Any) -> bool:
     """Tell whether JSON can be an entity: a login page or another service may answer 200, too."""
-    if not isinstance(document, dict) or not document.get("id"):
-        return False
-    return isinstance(document.get("customProperties") or {}, dict)
+    is_one = isinstance(document, dict) and bool(document.get("id"))
+    return is_one and isinstance(document.get("customProperties") or {}, dict)
 
 
 def name_filter(name: str) -> str:
@@ -268,15 +248,11 @@ def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[typ
         return ConnectionError, f"cannot be spoken to so: {message}", reply.advice
     if reply.is_transient:
         answer = f"answers with status {reply.status}" if reply.status else "does not answer"
-        # A 500 is an answer: that the server is up is known by then.
-        check = "show this message to who runs the registry and its database"
-        if reply.status != 500:
-            check = "check the server, registry_address, registry_port and NetworkPolicies"
-        return (
-            ConnectionError,
-            f"{answer} when {doing}: {message} ({len(tries)} tries)",
-            f"{check}; then run this step again, which completes what is missing and doubles nothing.",
-        )
+        check = "check the server, registry_address, registry_port and NetworkPolicies"
+        if reply.status == 500:
+            check = "show this message to who runs the registry and its database"
+        step = f"{check}; then run this step again, which completes what is missing and doubles nothing."
+        return ConnectionError, f"{answer} when {doing}: {message} ({len(tries)} tries)", step
     if reply.status in (401, 403):
         return PermissionError, *refused(reply, f"(status {reply.status} when {doing}: {message}); {sender(session)}")
     # The server says in plain text that it has no such path (measured); a list of all models is always there.
@@ -302,10 +278,8 @@ def explained(tries: Sequence[Reply], doing: str, session: Session) -> tuple[typ
 def refused(reply: Reply, details: str) -> tuple[str, str]:
     """Explain who refuses: the registry, or the service mesh in front of it."""
     if "RBAC: access denied" in reply.text:  # as an Istio sidecar says
-        return (
-            f"is behind a service mesh that denies access {details}",
-            "let an AuthorizationPolicy allow this pod's account, which its sidecar proves; no role binding helps.",
-        )
+        step = "let an AuthorizationPolicy allow this pod's account, which its sidecar proves; no role binding helps."
+        return f"is behind a service mesh that denies access {details}", step
     if reply.status == 403:
         step = "give this pod's account access to this registry (a role binding in the registry's namespace)."
         return f"denies access {details}", step

@@ -6,6 +6,7 @@ has our location or is missing. What is ours is completed and corrected, so that
 If two runs race for one version name, it belongs to the run whose artifact the version has.
 """
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -175,7 +176,7 @@ def written(registry: Registry, claim: Claim, registration: Registration) -> Cla
         if claim == sent and names_only(claim, registration):
             break
         what = f"version {version['name']!r} of {claim.model['name']!r} (version ID {version['id']})"
-        registry.gives_way(attempt, what, ", so it may now mix two runs")
+        give_way(registry, attempt, what, ", so it may now mix two runs")
     return replace(claim, is_ours=True)
 
 
@@ -230,7 +231,7 @@ def next_free_version(registry: Registry, model: JSON, registration: Registratio
         claim = claimed(registry, model, registration, f"{stem}{max(siblings, default=0) + 1}")
         if claim.is_ours:
             return claim
-        registry.gives_way(attempt, f"the next version of {model['name']!r}", "")
+        give_way(registry, attempt, f"the next version of {model['name']!r}")
     raise AssertionError("count() has no end")
 
 
@@ -245,6 +246,15 @@ def earlier_try(registry: Registry, model: JSON, registration: Registration, ver
     candidates.sort(key=lambda claim: not claim.artifacts)
     ours = (corrected(registry, claim, registration) for claim in candidates if is_ours(claim, registration))
     return next((claim for claim in ours if claim.is_ours), None)
+
+
+def give_way(registry: Registry, attempt: int, what: str, consequence: str = "") -> None:
+    """Wait a random while for others who write the same, longer each time; a RuntimeError when the time is over."""
+    if not registry.session.waits(random.random() * 2.0 ** min(attempt, 4), f"others write {what}, too"):
+        raise RuntimeError(
+            f"At {registry.session.server} others keep writing {what} at the same time{consequence}. "
+            f"{registry.standing()} Next: run this step again, alone."
+        )
 
 
 def version_exists(registry: Registry, claim: Claim, registration: Registration) -> Exception:
