@@ -141,7 +141,7 @@ def model_registry(
     report.print_remarks()
     request = arguments.checked(locals())
     model, metrics, evaluated, results = map(cluster.received, (input_model, input_metrics, eval_metrics, eval_results))
-    training = properties.training_properties(metrics.metadata)
+    training = properties.training_properties(metrics.metadata, model.metadata)
     scores = evaluation.recorded(evaluated, results, model)
 
     pod = cluster.observe(request.run, location.needs_mounts(request.model_uri, model))
@@ -150,7 +150,7 @@ def model_registry(
 
     run = provenance.traced(request.run, pod.run)
     known = provenance.run_properties(run, model.metadata)
-    custom = properties.custom_properties(provenance.custom_filled(request.custom, run))
+    custom = provenance.custom_properties(request.custom, run)
     recorded = properties.joined_properties(known, custom, scores, training)
     planned = registration.Registration(request.card, uri, run, recorded)
     print(report.registration_text(planned))

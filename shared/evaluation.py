@@ -11,7 +11,7 @@ from typing import Any
 
 from .json_outline import Members, dict_at, number_of, read_outline
 from .location import Artifact, best_model, store_location
-from .properties import Entry, Properties, log, metric_entries, named_properties, property_name, property_value, remark
+from .properties import Entry, Properties, log, metric_entries, named_properties, property_name, remark
 from .redaction import redact
 
 # The shares of right answers, as lm-eval, lmms-eval and Eval Hub's providers name them.
@@ -21,15 +21,28 @@ SHARE_NAMES = (
     "prompt_level_loose_acc prompt_level_strict_acc relaxed_accuracy"
 )
 SHARES = frozenset(SHARE_NAMES.split())
-PASS_AT_K = re.compile(r"pass(?:@|_at_)(?:\d+|k)")
+PASS_AT_K = re.compile(r"(?:codegen_)?pass(?:@|_at_)(?:\d+|k)")
 # What only ends like one: parts of a task, or similar words.
 NO_SHARES = "HasAns_f1|NoAns_f1|best_f1|bertscore_f1|bleu_acc|rouge[12L]_acc|token_accuracy|anywhere_accuracy"
 # `<alias>_<metric>,<filter>` or `<provider>/<benchmark>/<metric>`, the longest that fits; a subtask's alias is " - …".
 LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
 
-WANTED = ("results", "groups", "group_subtasks", "higher_is_better", "n-shot", "n-samples", "config")
+# Of a task's table only numbers and texts: evalchemy keeps its samples there, in lists (measured).
+WANTED = re.compile(
+    rb"\{(?:\n(?:(?:results|groups|higher_is_better|n-samples)\{(?:\n.*\{)?|(?:n-shot|config)\{"
+    rb"|group_subtasks\{(?:\n.*\[)?|results\{\nbenchmarks\[(?:\n\{(?:\n(?:metrics|test|additional_info)\{)?)?))?"
+)
 # What stands beside the scores; `bypass` (999) is a predict-only run's.
-NO_SCORES = ("name", "alias", "sample_len", "sample_count", "samples", "bypass", "bypass_stderr")
+NO_SCORES = (
+    "name",
+    "alias",
+    "sample_len",
+    "sample_count",
+    "samples",
+    "bypass",
+    "bypass_stderr",
+    "primary_score_metric",
+)
 
 
 @dataclass(frozen=True)
@@ -74,19 +87,22 @@ def read_results(path: str) -> Members:
         path: A file, or a folder with one JSON file.
 
     Returns:
-        The wanted members, {} if there are none to be had; the log says why.
+        The wanted members as lm-eval writes them, {} if there are none to be had; the log says why.
     """
     try:
         with open(results_file(path), "rb") as file:
-            results = read_outline(file, WANTED)
-        # lighteval's `results` are of its own kind.
-        if "config_general" in results or not (is_hub_job(results) or tables(results)):
-            raise ValueError(f"expected lm-eval's or Eval Hub's `results`, found: {', '.join(results)[:300]}")
+            members = read_outline(file, WANTED)
+        results = as_lm_eval(members)
+        if not tables(results):
+            found = ", ".join([*members, *(f"results.{name}" for name in dict_at(members, "results"))])
+            raise ValueError(
+                f"expected lm-eval's `results`, a table of scores a task, or Eval Hub's; found: {found[:300]}"
+            )
     except (OSError, ValueError) as error:
         why = redact(str(error))
         log.warning("The evaluation results could not be read (%s): only their location is recorded.", why)
         return {}
-    if not any((hub_entries(results), *lm_scores(results))):
+    if not any(lm_scores(results)):
         log.info("The evaluation results hold no score.")
     return results
 
@@ -103,36 +119,67 @@ def results_file(path: str) -> str:
     return str(found[0])
 
 
+def as_lm_eval(members: Members) -> Members:
+    """Write Eval Hub's job, known by its list of benchmarks, as lm-eval writes results: a run of a benchmark is a task.
+
+    A further run of one benchmark is the task `<id>_2`, so that no score stands beside another run's error; its alias
+    is the name under which Eval Hub's component logs them all.
+    """
+    said = dict_at(members, "results")
+    if not isinstance(said.get("benchmarks"), list):
+        return members
+    overall = {"overall_score" if part == "score" else part: value for part, value in dict_at(said, "test").items()}
+    tables: Members = {"": overall}
+    limits, shots, samples, version = {}, {}, {}, ""
+    runs = [run for run in said["benchmarks"] if isinstance(run, dict)]
+    for run in sorted(runs, key=lambda run: number_of(run.get("benchmark_index")) or 0):
+        name = f"{run.get('provider_id')}/{run.get('id')}"
+        earlier = sum(table.get("alias") == name for table in tables.values())
+        task = f"{name}_{earlier + 1}" if earlier else name
+        about = dict_at(run, "additional_info")
+        tables[task] = dict_at(run, "metrics") | dict_at(run, "test") | {"alias": name}
+        limits[task], shots[task] = about.get("limit"), about.get("num_fewshot")
+        samples[task] = {kind: about.get(f"num_samples_{kind}") for kind in ("original", "effective")}
+        version = about.get("lmeval_version", version)
+    return {"results": tables, "limits": limits, "n-shot": shots, "n-samples": samples, "lm_eval_version": version}
+
+
 def evaluation_properties(metadata: Members, results: Members, results_uri: str) -> Properties:
     """Record metrics and results: the best score first, one that both hold once.
 
     Args:
         metadata: What the evaluation step logged.
-        results: The members of the results file.
+        results: The members of the results file, as lm-eval writes them.
         results_uri: Where the file is, "" if unknown.
 
     Returns:
         The properties, in the order of their weight.
     """
-    job, results = (results, {}) if is_hub_job(results) else ({}, results)
-    benchmarks, (scores, without_number) = hub_entries(job), lm_scores(results)
+    scores, without_number = lm_scores(results)
     remark("Evaluation scores without a number, left out", (property_name("eval", key) for key in without_number))
     logged = metric_entries(metadata)
-    best = best_score(scores or logged_scores(benchmarks or logged), results)
+    best = best_score(scores or logged_scores(logged), results)
+    foremost: Properties = {}
     about: list[Entry] = []
-    if best:  # first and without `eval_`, so that no other key takes its name
+    if best:  # its score comes first and without `eval_`, so that no other key takes its name
         name = property_name("eval", redact(best.key))
-        about = [("best_metric", name), ("best_score", best.value), (name.removeprefix("eval_"), best.value)]
+        foremost = {"best_metric": name, "best_score": best.value}
+        about = [(name.removeprefix("eval_"), best.value)]
 
-    in_file = {comparable(*entry) for entry in logged_entries(results) + benchmarks}
+    in_file = {
+        comparable(f"{shown_as}_{name}", value)
+        for task, table in tables(results).items()
+        for name, value in table.items()
+        for shown_as in (task, "holdout" if task == "custom_holdout_eval" else table.get("alias"))
+    }
     own = [entry for entry in logged if comparable(*entry) not in in_file]
     said = {property_name("eval", key) for key, _ in own}
     about += [("results_uri", results_uri)] if results_uri else []
     about += [(key, value) for key, value in facts(results) if value and property_name("eval", key) not in said]
     parts = subtask_names(results)
     scores.sort(key=lambda score: (score.metric.endswith("_stderr"), score.task in parts))
-    measured = [(score.key, score.value) for score in scores] + benchmarks
-    return named_properties("eval", about + own + measured + counts(results))
+    measured: list[Entry] = [(score.key, score.value) for score in scores]
+    return foremost | named_properties("eval", about + own + measured + counts(results))
 
 
 def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Properties:
@@ -151,10 +198,10 @@ def with_test_metrics(evaluation: Properties, metadata: dict[str, Any]) -> Prope
     return evaluation | {name: score for name, score in scores.items() if name.lower() not in given}
 
 
-def comparable(key: str, value: Any) -> tuple[str, float | str]:
+def comparable(key: str, value: Any) -> tuple[str, str]:
     """Write an entry as both sources can: KFP's metadata store keeps six decimals (measured)."""
-    stored = property_value(key, value)
-    return property_name("eval", key), round(stored, 6) if isinstance(stored, float) else stored
+    number = number_of(value)
+    return property_name("eval", key), str(value if number is None else round(number, 6))
 
 
 def logged_scores(entries: list[Entry]) -> list[Score]:
@@ -162,7 +209,9 @@ def logged_scores(entries: list[Entry]) -> list[Score]:
     return [
         Score(key, match[1] or "", match[2], number)
         for key, value in entries
-        if (match := LOGGED_KEY.fullmatch(key)) and isinstance(number := property_value(key, value), float)
+        if (match := LOGGED_KEY.fullmatch(key))
+        and type(value) in (int, float)
+        and (number := number_of(value)) is not None
     ]
 
 
@@ -189,7 +238,7 @@ def best_score(scores: list[Score], results: Members) -> Score | None:
 def tables(results: Members) -> dict[str, Members]:
     """Return what stands under each task and group."""
     found = dict_at(results, "groups") | dict_at(results, "results")
-    return {task: dict_at(found, task) for task in found}
+    return {task: table for task, table in found.items() if isinstance(table, dict) and table}
 
 
 def lm_scores(results: Members) -> tuple[list[Score], list[str]]:
@@ -197,24 +246,15 @@ def lm_scores(results: Members) -> tuple[list[Score], list[str]]:
     found, without_number = [], []
     for task, table in tables(results).items():
         for name, value in table.items():
-            key, metric, number = f"{task}_{name}", name.split(",")[0], number_of(value)
+            # Eval Hub's providers join task and metric: `all.extractive_match`, `choice/accuracy`.
+            key, metric, number = f"{task}_{name}", re.split("[./]", name.split(",")[0])[-1], number_of(value)
             if metric in NO_SCORES or not name.strip():  # a group without a score holds `" ": " "` up to 0.4.8
                 continue
             if number is not None:
                 found.append(Score(key, task, metric, number))
-            elif not isinstance(value, dict | list):
+            elif isinstance(value, str):
                 without_number.append(key)
     return found, without_number
-
-
-def logged_entries(results: Members) -> list[Entry]:
-    """List what the logged metrics may repeat: lm-eval's component names a task by its alias."""
-    return [
-        (f"{shown_as}_{name}", value)
-        for task, table in tables(results).items()
-        for name, value in table.items()
-        for shown_as in (task, "holdout" if task == "custom_holdout_eval" else table.get("alias"))
-    ]
 
 
 def subtasks(group: str, results: Members) -> list[str]:
@@ -245,44 +285,28 @@ def higher_is_better(task: str, metric: str, results: Members) -> bool:
 
 def facts(results: Members) -> list[Entry]:
     """Say which harness evaluated, and whether it was limited."""
+    version = results.get("lm_eval_version") or results.get("lmms_eval_version")
     return [
-        ("harness_version", results.get("lm_eval_version") or results.get("lmms_eval_version")),
+        ("harness_version", "" if version == "unknown@unknown" else version),  # lmms-eval's, outside of its clone
         ("harness_git_hash", results.get("git_hash")),
-        ("limit", number_of(dict_at(results, "config").get("limit"))),
+        *agreed("limit", dict_at(results, "limits") or {"": dict_at(results, "config").get("limit")}),
     ]
+
+
+def agreed(name: str, found: Members) -> list[Entry]:
+    """Give a number once if all tasks agree, else a task each."""
+    numbers = {f"{task}_{name}": number_of(value) for task, value in found.items()}
+    return [(name, numbers.popitem()[1])] if len(set(numbers.values())) == 1 else list(numbers.items())
 
 
 def counts(results: Members) -> list[Entry]:
     """List few-shot examples, once if all agree, and samples of tasks that were cut or are in no group."""
-    found = {f"{task}_num_fewshot": number_of(count) for task, count in dict_at(results, "n-shot").items()}
-    found = found or {"": number_of(dict_at(results, "config").get("num_fewshot"))}  # lm-eval 0.3
-    if len(set(found.values())) == 1:
-        found = {"num_fewshot": found.popitem()[1]}
-    parts, samples = subtask_names(results), dict_at(results, "n-samples")
+    shots = dict_at(results, "n-shot") or {"": dict_at(results, "config").get("num_fewshot")}  # lm-eval 0.3
+    found, parts, samples = agreed("num_fewshot", shots), subtask_names(results), dict_at(results, "n-samples")
     for task in samples:
         available, effective = (number_of(dict_at(samples, task).get(kind)) for kind in ("original", "effective"))
         if task not in parts or available != effective:
-            found[f"{task}_samples"] = effective
+            found.append((f"{task}_samples", effective))
         if available != effective:
-            found[f"{task}_samples_available"] = available
-    return [(key, count) for key, count in found.items() if count is not None]
-
-
-def is_hub_job(results: Members) -> bool:
-    """Tell whether these are Eval Hub's results."""
-    return "state" in results or isinstance(dict_at(results, "results").get("benchmarks"), list)
-
-
-def hub_entries(job: Members) -> list[Entry]:
-    """List what Eval Hub measured and what passed, as numbers, under the names that its component logs."""
-    results = dict_at(job, "results")
-    verdict, benchmarks = dict_at(results, "test"), results.get("benchmarks")
-    found = [("overall_score", verdict.get("score")), *((part, verdict.get(part)) for part in ("threshold", "pass"))]
-    for benchmark in benchmarks if isinstance(benchmarks, list) else []:
-        if isinstance(benchmark, dict):
-            name = f"{benchmark.get('provider_id', 'unknown')}/{benchmark.get('id', 'unknown')}"
-            verdict = dict_at(benchmark, "test")
-            metrics = dict_at(benchmark, "metrics")
-            found += [(f"{name}/{metric.replace('.', '_')}", value) for metric, value in metrics.items()]
-            found += [(f"{name}/{part}", verdict.get(part)) for part in ("primary_score", "threshold", "pass")]
-    return [(key, number) for key, value in found if (number := number_of(value)) is not None]
+            found.append((f"{task}_samples_available", available))
+    return [(key, count) for key, count in found if count is not None]

@@ -16,62 +16,65 @@ FLAT = NESTED = rb'(?:[^"\[\]{}]++|"%s")*+' % IN_STRING
 for _ in range(4):  # as in lm-eval's samples: a Python step for each bracket would be slower than json.load
     NESTED = rb'(?:[^"\[\]{}]++|"%s"|[\[{]%s[\]}])*+' % (IN_STRING, NESTED)
 TO_QUOTE, TO_BRACKET, TO_OPEN_BRACKET = (re.compile(part, re.DOTALL) for part in (IN_STRING, FLAT, NESTED))
+NAME = re.compile(rb'"(%s)"\s*:\s*\Z' % IN_STRING, re.DOTALL)
 
 Members = dict[str, Any]
 
 
-def outlined(file: BinaryIO, wanted: tuple[str, ...]) -> bytearray:
-    """Copy a JSON object's text, with null for those of its lists and objects that are not wanted.
+def outlined(file: BinaryIO, wanted: re.Pattern[bytes]) -> bytearray:
+    """Copy a JSON text, and of those lists and objects that are not wanted only the brackets.
 
-    The loop counts brackets. A chunk is cut anywhere: what its end leaves open is looked at again with the next one.
+    A chunk is cut anywhere: what its end leaves open is looked at again with the next one.
     """
-    wanted_name = re.compile(rf'"({"|".join(wanted)})"\s*:\s*\Z'.encode())
     kept, rest = bytearray(), b""
-    depth, skipping, in_long_string = 0, False, False
+    path: list[bytes] = []
+    skipped = 0  # how many brackets are open in what is not wanted, its own among them
     while more := file.read(CHUNK):
         chunk, place = rest + more, 0
         while True:
-            plain = TO_QUOTE if in_long_string else TO_OPEN_BRACKET if depth > 1 else TO_BRACKET
-            found = plain.match(chunk, place)
+            found = (TO_OPEN_BRACKET if skipped else TO_BRACKET).match(chunk, place)
             end = found.end() if found else place
-            if not skipping and not in_long_string:
+            if not skipped:
                 kept += chunk[place:end]
             mark = chunk[end : end + 1]
-            if mark == b'"' and (in_long_string or end == 0):  # longer than a chunk: only its quotes are kept
-                in_long_string = not in_long_string
-            elif mark in (b"[", b"{"):
-                if depth == 1 and not wanted_name.search(kept[-300:]):
-                    kept += b"null"
-                    skipping = True
-                depth += 1
+            if mark in (b"[", b"{"):
+                if not skipped:
+                    name = NAME.search(kept[-300:])
+                    path.append((name[1] if name else b"") + mark)
+                    kept += mark
+                if skipped or not wanted.fullmatch(b"\n".join(path)):
+                    skipped += 1
             elif mark in (b"]", b"}"):
-                depth -= 1
+                skipped = max(0, skipped - 1)
+                if not skipped:
+                    del path[-1:]
+                    kept += mark
             else:  # the end, or a string or escape that the end cuts in two
                 break
-            if not skipping:
-                kept += mark
-            skipping = skipping and depth > 1
             place = end + 1
         rest = chunk[end:]
+        if len(rest) > CHUNK:  # a string, of which only the end is kept
+            rest = b'"' + TO_QUOTE.sub(b"", rest[1:], 1)
     return kept + rest
 
 
-def read_outline(file: BinaryIO, wanted: tuple[str, ...]) -> Members:
-    """Read a JSON object without what is not wanted, in memory for what is.
+def read_outline(file: BinaryIO, wanted: re.Pattern[bytes]) -> Members:
+    r"""Read a JSON object without what is not wanted, in memory for what is.
 
     Args:
         file: The file, in bytes.
-        wanted: The names of the members whose lists and objects are kept.
+        wanted: What the path to a list or object matches if it is wanted: a line a step, with its name and bracket,
+            such as `{\nresults{\ntask{`. In a list steps have no name.
 
     Returns:
-        The members; a list or object that is not wanted is None. All numbers are doubles.
+        The members; a list or object that is not wanted is empty. All numbers are doubles.
 
     Raises:
         ValueError: It is no JSON object; the text says what was found.
     """
     try:
-        members = json.loads(outlined(file, wanted), parse_int=float)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        members = json.loads(outlined(file, wanted).decode("utf-8-sig", "replace"), parse_int=float)
+    except ValueError:
         raise ValueError("it is not valid JSON") from None
     if not isinstance(members, dict):
         raise ValueError(f"expected a JSON object, found a {type(members).__name__}")

@@ -23,6 +23,12 @@ UNSAFE = re.compile("[^A-Za-z0-9]+")
 OPTION = re.compile(r"--[\w-]+")
 MOST_PROPERTIES = 1000
 KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
+ELSEWHERE = (
+    "model_name",
+    "pvc_model_dir",
+    "context",
+    "model_names",
+)  # recorded as base model, location and test scores
 STRUCT_MARK = "mlmd-struct::"  # a text that starts so makes all lists with it unreadable (measured)
 
 log = logging.getLogger("model_registry")
@@ -36,13 +42,13 @@ def remark(what: str, names: Iterable[str]) -> None:
         names: Their names; without one nothing is logged.
     """
     if listed := list(names):
-        shown = [stored_text(name, 300) for name in listed[:10]] + ["…"] * (len(listed) > 10)
+        shown = listed[:10] + ["…"] * (len(listed) > 10)
         log.info("%s: %s (%s).", what, f"{len(listed):,}", ", ".join(shown))
 
 
 def plain_word(key: str) -> str:
     """Write a key as a filter takes it, without lm-eval's `,none`."""
-    return UNSAFE.sub("_", key.removesuffix(",none")).strip("_") or "unnamed"
+    return UNSAFE.sub("_", key.removesuffix(",none")).strip("_")
 
 
 def property_name(prefix: str, key: str) -> str:
@@ -55,7 +61,7 @@ def property_name(prefix: str, key: str) -> str:
     Returns:
         The name, of at most 255 characters: a longer one ends in a short hash of the key.
     """
-    name = f"{prefix}_{re.sub(f'(?i)^({prefix}_)+', '', plain_word(key))}"
+    name = f"{prefix}_{re.sub(f'(?i)^({prefix}_)+', '', plain_word(key)) or 'unnamed'}"
     if len(name) > LONGEST_NAME:
         name = f"{name[:246].rstrip('_')}_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
     return name
@@ -75,14 +81,12 @@ def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
     Returns:
         Key and value, of nested dicts with dotted keys; without what KFP itself keeps there.
     """
-    pending = [(str(key), value) for key, value in reversed(metadata.items()) if key not in KFP_KEYS]
-    entries = []
-    while pending:
-        key, value = pending.pop()
+    entries: list[Entry] = []
+    for key, value in metadata.items():
         value = unwrapped(value)
         if isinstance(value, dict) and value:
-            pending += [(f"{key}.{inner}", item) for inner, item in reversed(value.items())]
-        else:
+            entries += metric_entries({f"{key}.{inner}": item for inner, item in value.items()})
+        elif key not in KFP_KEYS:
             entries.append((key, value))
     return entries
 
@@ -99,13 +103,8 @@ def unwrapped(value: Any) -> Any:
 
 def stored_number(value: float) -> float | str:
     """Return a double, as text if JSON has none: NaN and infinities are a 400 from the server (measured)."""
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf if value > 0 else -math.inf
-    if math.isfinite(number):
-        return number
-    return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
+    number = float(str(value))  # an int beyond all doubles is infinite
+    return number if math.isfinite(number) else json.dumps(number)
 
 
 def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
@@ -143,20 +142,14 @@ def property_value(key: str, value: Any) -> float | str:
         return str(value).lower()
     if isinstance(value, int | float):
         return stored_number(value)
-    try:
-        value = publishable(key, value)
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        return "" if holds_placeholder(text) else stored_text(text)
-    except RecursionError:
-        return "[nested too deeply]"
+    value = publishable(key, value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "" if holds_placeholder(text) else stored_text(text)
 
 
 def publishable(key: str, value: Any) -> Any:
     """Return a value without secrets, and with ints where KFP may have made doubles of them."""
     value = unwrapped(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):  # never a secret
-        number = stored_number(value)
-        return int(number) if isinstance(number, float) and abs(number) < 2**53 and number.is_integer() else number
     if isinstance(value, str):
         return HIDDEN if value and any(map(names_credential, (key, *key.split(".")))) else redact(value)
     if isinstance(value, list):
@@ -167,7 +160,7 @@ def publishable(key: str, value: Any) -> Any:
         # Kubernetes writes an environment as {"name": "HF_TOKEN", "value": "…"}.
         owners = {"value": value.get("name")} if isinstance(value.get("name"), str) else {}
         return {redact(str(k)): publishable(f"{owners.get(k, key)}.{k}", item) for k, item in value.items()}
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
@@ -187,37 +180,38 @@ def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
     bare = {f"{prefix}_{plain_word(key)}".lower() for key, _ in stored}
     stored.sort(key=lambda entry: plain_word(entry[0]).lower() in bare)
     properties: Properties = {}
-    held: dict[str, list[float | str]] = {}  # by name in lower case, as MySQL compares
-    taken: set[str] = set()
+    held: Properties = {}  # by name in lower case, as MySQL compares
     empty, renamed = [], []
     for key, value in stored:
         name = free = property_name(prefix, key)
-        values = held.setdefault(name.lower(), [])
         if isinstance(value, str) and not value.strip():  # the registry's UI would show a label
             empty.append(name)
-        elif value not in values:
-            number = max(2, len(values) + 1)
-            while free.lower() in taken:
-                free = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
-                number += 1
-            taken.add(free.lower())
-            values.append(value)
-            properties[free] = value
-            if free != name or len(f"{prefix}_{key}") > LONGEST_NAME or name == f"{prefix}_unnamed":
-                renamed.append(f"{key} is {free}")
+            continue
+        number = 1
+        while held.get(free.lower(), value) != value:
+            number += 1
+            free = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
+        if free.lower() not in held:
+            properties[free] = held[free.lower()] = value
+            if free not in (f"{prefix}_{plain_word(key)}", plain_word(key)):
+                renamed.append(f"{stored_text(key, 99)} is {free}")
     remark(f"Empty {prefix} values, left out", empty)
     remark(f"Renamed {prefix} values", renamed)
     return properties
 
 
-def training_properties(metadata: dict[str, Any]) -> Properties:
-    """Record the training step's metrics and hyperparameters."""
-    return named_properties("training", metric_entries(metadata))
+def training_properties(metrics: dict[str, Any], model: dict[str, Any]) -> Properties:
+    """Record what the training step said: its metrics and hyperparameters, and what it wrote on its model.
 
+    Args:
+        metrics: The metrics' metadata.
+        model: The model artifact's; what has a place of its own is left out, and paths, which mean a pod that is gone.
 
-def custom_properties(given: dict[str, Any]) -> Properties:
-    """Store the caller's own, under their own names; an empty text stays, as it makes a label."""
-    return {name: property_value(name, value) for name, value in given.items()}
+    Returns:
+        The properties.
+    """
+    about = [(key, value) for key, value in model.items() if key not in ELSEWHERE and not str(value).startswith("/")]
+    return named_properties("training", metric_entries(metrics) + metric_entries(dict(about)))
 
 
 def joined_properties(run: Properties, custom: Properties, evaluation: Properties, training: Properties) -> Properties:
@@ -235,8 +229,7 @@ def joined_properties(run: Properties, custom: Properties, evaluation: Propertie
     # An evaluation of hundreds of tasks must not crowd out the hyperparameters.
     foremost = dict(list(evaluation.items())[: MOST_PROPERTIES // 2])
     given = {name.lower() for name in custom}
-    derived = run | foremost | training | evaluation
-    kept = {name: value for name, value in derived.items() if name.lower() not in given}
-    joined = {name: value for name, value in kept.items() if name in run} | custom | kept
+    derived = run | custom | foremost | training | evaluation
+    joined = {name: value for name, value in derived.items() if name in custom or name.lower() not in given} | custom
     remark(f"Properties beyond the first {MOST_PROPERTIES:,}, left out", list(joined)[MOST_PROPERTIES:])
     return dict(list(joined.items())[:MOST_PROPERTIES])

@@ -1,5 +1,6 @@
 """Which run made the model and which model it was tuned from, and how version and artifact say so; it asks nobody."""
 
+import json
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -84,25 +85,26 @@ def run_properties(run: Run, metadata: dict[str, Any]) -> Properties:
     return {name: property_value(name, value) for name, value in known.items() if value.strip()}
 
 
-def custom_filled(custom: dict[str, Any], run: Run) -> dict[str, Any]:
-    """Fill in the placeholders of the caller's properties, as KFP's driver never does inside a dict.
+def custom_properties(given: dict[str, Any], run: Run) -> Properties:
+    """Store the caller's own, under their own names; an empty text stays, as it makes a label.
 
     Args:
-        custom: The caller's properties.
+        given: The caller's properties; KFP's driver fills in no placeholder inside a dict (measured).
         run: What is known of the run.
 
     Returns:
-        The properties, less those that keep a placeholder; the log names them.
+        The properties, less those that are None or keep a placeholder; the log names them.
     """
-    texts = {name: filled(value, run) for name, value in custom.items() if isinstance(value, str)}
-    unknown = [name for name, text in texts.items() if text is None]
-    remark("custom_properties with an unknown placeholder, left out", unknown)
-    return {name: texts.get(name, value) for name, value in custom.items() if name not in unknown}
+    values = {name: filled(value, run) for name, value in given.items()}
+    left_out = [name for name, value in values.items() if value is None]
+    remark("custom_properties that are null or hold an unknown placeholder, left out", left_out)
+    return {name: property_value(name, value) for name, value in values.items() if value is not None}
 
 
-def filled(text: str, run: Run) -> str | None:
-    """Fill in what is known of the run; None if a placeholder is left."""
+def filled(value: Any, run: Run) -> Any:
+    """Fill in what is known of the run, wherever it stands in a JSON value; None if a placeholder is left."""
+    text = json.dumps(value)
     for placeholder, fact in PLACEHOLDERS.items():
-        placeholder = "{{$." + placeholder + "}}"
-        text = text.replace(placeholder, getattr(run, fact) or placeholder)
-    return None if holds_placeholder(text) else text
+        if known := json.dumps(getattr(run, fact))[1:-1]:
+            text = text.replace("{{$." + placeholder + "}}", known)
+    return None if holds_placeholder(text) else json.loads(text)

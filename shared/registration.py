@@ -1,6 +1,5 @@
 """What is about to be written, whole before the first request, as the API takes it; it sends nothing."""
 
-import base64
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ from .provenance import RUN_PROPERTIES, Run, model_source, run_properties, trace
 JSON = dict[str, Any]
 
 # Replaced as a set, so that no metric of an older run stays behind.
-OWN_NAMES = re.compile(r"training_|eval_|pipeline_|base_model$")
+OWN_NAMES = re.compile(r"training_|eval_|pipeline_|(?:base_model|best_metric|best_score)$")
 # semver.org 2.0, perhaps with a `v`.
 SEMANTIC_VERSION = re.compile(
     r"(v?(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.)(0|[1-9][0-9]*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
@@ -61,9 +60,16 @@ class Registration:
         return str(self.properties.get("pipeline_run_id", ""))
 
     def model_body(self) -> JSON:
-        """The registered model, as it is created."""
+        """The registered model, as it is created: with the labels and the type that the UI shows of a model."""
         card = self.card
-        return given(name=card.model_name, description=card.description, owner=card.author, state="LIVE")
+        shown = {name: typed(value) for name, value in self.properties.items() if value == "" or name == "model_type"}
+        return given(
+            name=card.model_name,
+            description=card.description,
+            owner=card.author,
+            state="LIVE",
+            customProperties=shown,
+        )
 
     def version_body(self, name: str, model_id: str) -> JSON:
         """The version, as it is created."""
@@ -76,13 +82,10 @@ class Registration:
             version: The version as the server shows it, {} for a new one.
 
         Returns:
-            All fields that are ours to write; what the caller left empty stays as it is.
+            All fields that are ours to write; what the caller left empty is not among them.
         """
-        return {
-            "description": self.card.description or version.get("description", ""),
-            "author": self.card.author or version.get("author", ""),
-            "customProperties": merged_properties(version.get("customProperties") or {}, self.properties),
-        }
+        texts = given(description=self.card.description, author=self.card.author)
+        return texts | {"customProperties": merged_properties(version.get("customProperties") or {}, self.properties)}
 
     def artifact_body(self) -> JSON:
         """The artifact, as it is created; the server stores "<version ID>:<name>" in 255 characters."""
@@ -122,8 +125,7 @@ def given(**fields: Any) -> JSON:
 
 def text_property(entity: JSON, name: str) -> str:
     """Read a text property of an entity, "" if it has none."""
-    value = (entity.get("customProperties") or {}).get(name)
-    return str(value.get("string_value") or "") if isinstance(value, dict) else ""
+    return str((entity.get("customProperties") or {}).get(name, {}).get("string_value", ""))
 
 
 def typed(value: float | str) -> JSON:
@@ -158,16 +160,6 @@ def without_retyped(present: JSON, properties: JSON) -> JSON:
     """
     types = {name: value.get("metadataType") for name, value in present.items() if isinstance(value, dict)}
     return {name: value for name, value in properties.items() if types.get(name) in (None, value.get("metadataType"))}
-
-
-def writable_properties(properties: JSON) -> JSON:
-    """Write other people's structs as the server takes them, in base64, not as it shows them (its source)."""
-    written = dict(properties)
-    for name, value in properties.items():
-        text = value.get("struct_value") if isinstance(value, dict) else None
-        if isinstance(text, str) and text.startswith("{"):
-            written[name] = {**value, "struct_value": base64.b64encode(text.encode()).decode()}
-    return written
 
 
 def semantic_version(name: str) -> tuple[str, int] | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .address import Server
 from .redaction import redact
-from .registration import JSON, given, writable_properties
+from .registration import JSON, given
 from .session import Reply, Session
 
 PAGE_SIZE = 500
@@ -148,9 +148,8 @@ class Registry:
         """
         if all(present.get(field) == value or not (value or present.get(field)) for field, value in fields.items()):
             return present
-        # A PATCH without properties fails on structs, and one without a state turns ARCHIVED into LIVE (measured).
-        shown = (present | fields).get("customProperties") or {}
-        body = fields | given(state=present.get("state"), customProperties=writable_properties(shown))
+        # A PATCH without a state turns ARCHIVED into LIVE (measured).
+        body = fields | given(state=present.get("state"))
         tries = self.session.ask("PATCH", path, [], body)
         if not tries[-1].is_yes or not is_entity(tries[-1].document):
             if any(reply.is_yes or reply.is_transient for reply in tries):

@@ -1,7 +1,7 @@
 """What is printed, and the shared log's line; no registration depends on it.
 
-Remarks and properties pass `redaction.redact`, since many people read a step's log; the names of model and version stay
-as given.
+Remarks pass `redaction.redact`, since many people read a step's log; what is registered is printed as it is registered,
+without secrets by then.
 """
 
 import logging
@@ -57,11 +57,11 @@ def registration_text(registration: Registration) -> str:
         "format": f"{card.format_name} {card.format_version}".strip(),
         "author": card.author,
         "description": card.description,
-        "run": " / ".join(filter(None, (run.namespace, run.name or run.pipeline_name, run.id))) or "unknown",
+        "run": redact(" / ".join(filter(None, (run.namespace, run.name or run.pipeline_name, run.id)))) or "unknown",
     }
     lines = ["Registration", *(f"  {name}: {value}" for name, value in facts.items() if value)]
     lines += [f"    {name} = {value!r}" for name, value in sorted(registration.properties.items())]
-    return redact("\n".join(lines))
+    return "\n".join(lines)
 
 
 def outcome_text(server: Server, what: str, claim: Claim) -> str:
@@ -75,14 +75,18 @@ def outcome_text(server: Server, what: str, claim: Claim) -> str:
     Returns:
         One sentence; if nothing was registered, it begins with NOTHING WAS REGISTERED.
     """
-    version = str(claim.version["name"])
-    name = f"{claim.model['name']} {'v' * version[:1].isdigit()}{version}"
     ids = (
         f"model ID {claim.model['id']}, version ID {claim.version['id']}, artifact ID {claim.newest.get('id', 'none')}"
     )
     if what == "skipped":
-        return f"NOTHING WAS REGISTERED: {name} at {server} ({ids}) is another's (on_existing_version=skip)."
-    return f"{what.capitalize()} {name} at {server} ({ids})."
+        return f"NOTHING WAS REGISTERED: {named(claim)} at {server} ({ids}) is another's (on_existing_version=skip)."
+    return f"{what.capitalize()} {named(claim)} at {server} ({ids})."
+
+
+def named(claim: Claim) -> str:
+    """Name model and version, such as "digits v1.0.0" or "digits main"."""
+    version = claim.version["name"]
+    return f"{claim.model['name']} {'v' * version[:1].isdigit()}{version}"
 
 
 def append_log_line(path: str, what: str, claim: Claim) -> None:
@@ -97,7 +101,7 @@ def append_log_line(path: str, what: str, claim: Claim) -> None:
     """
     if not path or what not in ("registered", "updated"):
         return
-    line = f"Model Registry: {claim.model['name']} v{claim.version['name']} (ID: {claim.model['id']})\n"
+    line = f"Model Registry: {named(claim)} (ID: {claim.model['id']})\n"
     try:
         with open(path, "ab", buffering=0) as file:
             file.write(line.encode())

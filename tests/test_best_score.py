@@ -21,11 +21,11 @@ Best = tuple[str, float] | None
 
 def best_of(results: dict[str, Any], metadata: dict[str, Any] | None = None) -> Best:
     found = evaluation.evaluation_properties(metadata or {}, results, "")
-    if "eval_best_metric" not in found:
-        assert "eval_best_score" not in found
+    if "best_metric" not in found:
+        assert "best_score" not in found
         return None
-    name, score = found["eval_best_metric"], found["eval_best_score"]
-    assert list(found)[:2] == ["eval_best_metric", "eval_best_score"]
+    name, score = found["best_metric"], found["best_score"]
+    assert list(found)[:2] == ["best_metric", "best_score"]
     assert isinstance(name, str)
     assert isinstance(score, float)
     assert found[name] == score
@@ -167,7 +167,7 @@ def test_however_much_is_recorded_the_best_score_is_there() -> None:
     found = evaluation.evaluation_properties(own, {"results": {"a": {"acc,none": 0.7654}}}, "")
     joined = properties.joined_properties({}, {}, found, {f"training_p{n}": n for n in range(2000)})
     assert len(joined) == 1000
-    assert joined[str(joined["eval_best_metric"])] == joined["eval_best_score"] == 0.7654
+    assert joined[str(joined["best_metric"])] == joined["best_score"] == 0.7654
 
 
 METRICS = st.sampled_from(["acc", "acc_norm", "f1", "pass@1", "acc_stderr", "perplexity", "NoAns_f1", "Acc", "bypass"])
@@ -208,6 +208,6 @@ def test_the_best_score_does_not_depend_on_the_order_of_keys() -> None:
 def test_the_best_metric_names_the_property_that_holds_the_score(task: str, logged: dict[str, Any]) -> None:
     results = {"results": {task: {"acc,none": 0.9}, "x": {"acc,none": 0.1}}}
     said = evaluation.evaluation_properties(logged, results, "")
-    assert said["eval_best_score"] == 0.9
-    assert said[str(said["eval_best_metric"])] == 0.9
+    assert said["best_score"] == 0.9
+    assert said[str(said["best_metric"])] == 0.9
     assert list(said.values()).count(0.9) == 2, "the score and its one property"

@@ -40,8 +40,8 @@ JOB = {
     "isvc_startup_seconds": 31.5,
 }
 SCORES = {
-    "eval_best_metric": "eval_lm_evaluation_harness_arc_easy_acc_norm",
-    "eval_best_score": 0.85,
+    "best_metric": "eval_lm_evaluation_harness_arc_easy_acc_norm",
+    "best_score": 0.85,
     "eval_overall_score": 0.9,
     "eval_threshold": 0.5,
     "eval_pass": 1.0,
@@ -57,6 +57,7 @@ SCORES = {
     "eval_garak_toxicity_threshold": 0.1,
     "eval_garak_toxicity_pass": 0.0,
 }
+NOTE = "Evaluation scores without a number, left out: 1 (eval_lm_evaluation_harness_arc_easy_note)."
 # What Eval Hub's component logs of this job, as KFP's metadata store returns it: six decimals, whole doubles as ints.
 METRICS = {
     "evalhub_job_id": "a1b2",
@@ -84,12 +85,12 @@ def recorded(tmp_path: Path, job: Any, metadata: dict[str, Any] | None = None) -
 
 def test_a_job_is_recorded_under_the_names_of_its_metrics(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert recorded(tmp_path, JOB) == SCORES
-    assert caplog.messages == []
+    assert caplog.messages == [NOTE]
 
 
 def test_what_the_metrics_repeat_is_recorded_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert recorded(tmp_path, JOB, METRICS) == SCORES | OWN
-    assert caplog.messages == []
+    assert caplog.messages == [NOTE]
 
 
 def test_the_metrics_alone_have_the_same_names_and_the_same_best() -> None:
@@ -99,7 +100,7 @@ def test_the_metrics_alone_have_the_same_names_and_the_same_best() -> None:
 
 KEPT = {
     *OWN,
-    *("eval_best_metric", "eval_best_score", "eval_pass", "eval_overall_score"),
+    *("best_metric", "best_score", "eval_pass", "eval_overall_score"),
     *(name for name in SCORES if not name.endswith(("_threshold", "_primary_score"))),
 } - {"eval_threshold"}
 METRICS_NAMED = {"eval_lm_evaluation_harness_arc_easy_acc": 0.821235}
@@ -130,12 +131,12 @@ def test_the_best_score_is_a_benchmark_s_share_of_right_answers(
 ) -> None:
     job = {"state": "completed", "results": {"benchmarks": [benchmark(metrics=metrics)], "test": {"score": 0.99}}}
     properties = recorded(tmp_path, job)
-    assert properties.get("eval_best_metric") == best
+    assert properties.get("best_metric") == best
     if best:
-        assert properties[best] == properties["eval_best_score"] == 0.5 or properties[best] == 0.25
+        assert properties[best] == properties["best_score"] == 0.5 or properties[best] == 0.25
 
 
-ALONE = {"eval_best_metric": "eval_p_b_acc", "eval_best_score": 0.5, "eval_p_b_acc": 0.5}
+ALONE = {"best_metric": "eval_p_b_acc", "best_score": 0.5, "eval_p_b_acc": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -143,17 +144,12 @@ ALONE = {"eval_best_metric": "eval_p_b_acc", "eval_best_score": 0.5, "eval_p_b_a
     [
         ({"benchmarks": [benchmark()]}, ALONE),
         ({"benchmarks": [benchmark(test=None)], "test": None}, ALONE),
-        ({"benchmarks": [benchmark(test={"pass": None, "threshold": "high"})], "test": [1]}, ALONE),
+        ({"benchmarks": [benchmark(test={"pass": None})], "test": [1]}, ALONE),
         ({"benchmarks": [benchmark(), None, 7, "x", [], {"id": "c", "provider_id": "p"}]}, ALONE),
         ({"benchmarks": [benchmark(), {"id": "c", "metrics": None}, {"id": "d", "metrics": [1]}]}, ALONE),
-        ({"benchmarks": [benchmark(), benchmark(id="c", metrics={"acc": "N/A", "x": None})]}, ALONE),
+        ({"benchmarks": [benchmark(), benchmark(id="c", metrics={"x": None})]}, ALONE),
         (
-            {"benchmarks": [{"metrics": {"loss": 0.5}}]},  # the component says "unknown", too
-            {"eval_unknown_unknown_loss": 0.5},
-        ),
-        ({"benchmarks": {"id": "b"}, "test": {"pass": False}}, {"eval_pass": 0.0}),
-        (
-            {"test": {"score": 0.25, "threshold": 0.5, "pass": False}},
+            {"benchmarks": [], "test": {"score": 0.25, "threshold": 0.5, "pass": False}},
             {"eval_overall_score": 0.25, "eval_threshold": 0.5, "eval_pass": 0.0},
         ),
     ],
@@ -165,26 +161,81 @@ def test_an_odd_part_costs_only_itself(
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize(
-    "job",
-    [
-        {"state": "skipped", "reason": "evalhub_url not provided"},
-        {"job_id": "1", "state": "failed", "results": {}},
-        {"job_id": "1", "state": "failed", "results": {"benchmarks": []}},
-        {"job_id": "1", "state": "failed", "results": None},
-    ],
-)
+@pytest.mark.parametrize("benchmarks", [[], [benchmark(metrics={})]])
 def test_a_job_without_scores_is_said_to_have_none(
-    job: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    benchmarks: list[Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert recorded(tmp_path, job, {"evalhub_state": job["state"]}) == {"eval_evalhub_state": job["state"]}
-    assert caplog.messages == ["The evaluation results hold no score."]
+    job = {"job_id": "1", "state": "failed", "results": {"benchmarks": benchmarks}}
+    assert recorded(tmp_path, job, {"evalhub_state": "failed"}) == {"eval_evalhub_state": "failed"}
+    assert len(caplog.messages) == 1
+
+
+# One benchmark twice, as a job with five samples a run returns it.
+TWICE = [
+    benchmark(
+        benchmark_index=0,
+        metrics={"acc": 0.4, "acc_stderr": 0.16},
+        additional_info={"limit": 5, "num_fewshot": 0, "num_samples_effective": 5, "num_samples_original": 2376},
+        test={"primary_score": 0.4, "threshold": 0.5, "pass": False},
+    ),
+    benchmark(
+        benchmark_index=1,
+        metrics={"acc": 0.7, "acc_stderr": 0.02},
+        additional_info={"limit": 5, "num_fewshot": 25, "lmeval_version": "0.4.8"},
+        test={"primary_score": 0.7, "threshold": 0.5, "pass": True},
+    ),
+]
+RUNS = {
+    "best_metric": "eval_p_b_2_acc",
+    "best_score": 0.7,
+    "eval_p_b_acc": 0.4,
+    "eval_p_b_acc_stderr": 0.16,
+    "eval_p_b_primary_score": 0.4,
+    "eval_p_b_threshold": 0.5,
+    "eval_p_b_pass": 0.0,
+    "eval_p_b_2_acc": 0.7,
+    "eval_p_b_2_acc_stderr": 0.02,
+    "eval_p_b_2_primary_score": 0.7,
+    "eval_p_b_2_threshold": 0.5,
+    "eval_p_b_2_pass": 1.0,
+    "eval_harness_version": "0.4.8",
+    "eval_limit": 5.0,
+    "eval_p_b_num_fewshot": 0.0,
+    "eval_p_b_2_num_fewshot": 25.0,
+    "eval_p_b_samples": 5.0,
+    "eval_p_b_samples_available": 2376.0,
+}
+
+
+@pytest.mark.parametrize("runs", [TWICE, TWICE[::-1]])
+@pytest.mark.parametrize("logged", [{}, {"p/b/acc": 0.7, "p/b/acc_stderr": 0.02, "p/b/pass": 1}])
+def test_the_values_of_each_run_of_one_benchmark_stand_together(
+    runs: list[Any], logged: dict[str, Any], tmp_path: Path
+) -> None:
+    # Of the two runs the component's metrics hold the one that it logged last.
+    assert recorded(tmp_path, {"results": {"benchmarks": runs}}, logged) == RUNS
+
+
+def test_a_limit_of_one_benchmark_is_said_of_it_alone(tmp_path: Path) -> None:
+    limited = benchmark(id="c", additional_info={"limit": 5})
+    properties = recorded(tmp_path, {"results": {"benchmarks": [benchmark(), limited]}})
+    assert {name: value for name, value in properties.items() if "limit" in name} == {"eval_p_c_limit": 5.0}
+
+
+def test_a_state_beside_an_lm_eval_file_s_members_changes_nothing(tmp_path: Path) -> None:
+    dumped = {"state": "Complete", "results": {"arc_easy": {"acc,none": 0.5}}, "git_hash": "abc"}
+    assert recorded(tmp_path, dumped) == {
+        "best_metric": "eval_arc_easy_acc",
+        "best_score": 0.5,
+        "eval_arc_easy_acc": 0.5,
+        "eval_harness_git_hash": "abc",
+    }
 
 
 def test_a_job_as_eval_hub_s_own_api_returns_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     answer = {"resource": {"id": "1"}, "status": {"state": "completed"}, "results": JOB["results"]}
     assert recorded(tmp_path, answer) == SCORES
-    assert caplog.messages == []
+    assert caplog.messages == [NOTE]
 
 
 def test_what_is_large_beside_the_results_is_not_read(tmp_path: Path) -> None:
@@ -199,8 +250,7 @@ def test_what_is_large_beside_the_results_is_not_read(tmp_path: Path) -> None:
         ({"boolq.accuracy": 0.9, "x.codegen_pass@1": 0.1}, "boolq_accuracy"),
     ],
 )
-def test_a_provider_may_join_task_and_metric_by_a_dot(metrics: dict[str, float], best: str) -> None:
-    benchmark = {"id": "b", "provider_id": "lighteval", "metrics": metrics}
-    said = evaluation.evaluation_properties({}, {"state": "completed", "results": {"benchmarks": [benchmark]}}, "")
-    assert said["eval_best_metric"] == f"eval_lighteval_b_{best}"
-    assert said["eval_best_score"] == max(metrics.values())
+def test_a_provider_may_join_task_and_metric_by_a_dot(metrics: dict[str, float], best: str, tmp_path: Path) -> None:
+    said = recorded(tmp_path, {"results": {"benchmarks": [benchmark(metrics=metrics)]}})
+    assert said["best_metric"] == f"eval_p_b_{best}"
+    assert said["best_score"] == max(metrics.values())

@@ -180,7 +180,7 @@ def test_the_script_registers_in_the_given_registry_and_again_as_the_next_versio
     first, second = registry.versions(registry.models()[0])
     assert (first["name"], second["name"]) == ("1.0.0", "1.0.1")
     recorded = plain_properties(second)
-    assert recorded["eval_best_metric"].startswith("eval_digits_")
+    assert recorded["best_metric"].startswith("eval_digits_")
     assert recorded["training_regularization"] == 0.1
     assert recorded["pipeline_run_url"].endswith(f"/pipeline/#/runs/details/{recorded['pipeline_run_id']}")
     assert len(registry.artifacts()) == 2

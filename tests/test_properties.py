@@ -18,11 +18,10 @@ given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategi
 checked_custom = arguments.checked_custom
 evaluation_properties = evaluation.evaluation_properties
 Properties: Any = properties.Properties
-custom_properties = properties.custom_properties
+custom_properties = provenance.custom_properties
 joined_properties = properties.joined_properties
 named_properties = properties.named_properties
 property_name = properties.property_name
-training_properties = properties.training_properties
 Run: Any = provenance.Run
 run_properties = provenance.run_properties
 redact = redaction.redact
@@ -88,7 +87,12 @@ def assert_storable(properties: dict[str, Any]) -> None:
 
 def stored(custom: dict[Any, Any]) -> Properties:
     """The caller's properties, as the component checks and stores them."""
-    return custom_properties(checked_custom(custom))
+    return custom_properties(checked_custom(custom), Run())
+
+
+def training_properties(metrics: dict[str, Any], model: dict[str, Any] | None = None) -> Properties:
+    """The training's properties, of its metrics alone or of what it wrote on its model, too."""
+    return properties.training_properties(metrics, model or {})
 
 
 @given(METADATA)
@@ -216,19 +220,43 @@ def test_nested_values_are_flattened_out_of_kfps_wrappers() -> None:
     }
 
 
-@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner], lambda inner: {"list": [inner]}])
-def test_nesting_beyond_reason_costs_only_its_own_value(wrap: Any) -> None:
-    value: Any = 1
-    for _ in range(5000):
-        value = wrap(value)
-    properties = training_properties({"deep": value, "loss": 0.5})
-    assert_storable(properties)
-    assert properties["training_loss"] == 0.5
-    assert len(properties) == 2
-
-
 def test_kfps_own_keys_are_not_recorded() -> None:
     assert training_properties(dict.fromkeys(KFP_KEYS, "x")) == {}
+    assert training_properties({}, dict.fromkeys(KFP_KEYS, "x")) == {}
+
+
+def test_what_the_training_step_wrote_on_its_model_is_recorded() -> None:
+    model = {
+        "framework": "pytorch",
+        "dataset": {"struct": {"name": "digits", "rows": 1797}},
+        "tags": {"list": ["vision", 2.0]},
+        "best": True,
+        "hf_token": "swordfish",
+        "model_name": "toy-org/toy-base",  # the base model
+        "pvc_model_dir": "final_model",  # the location
+        "artifact_path": "/workspace/final_model",  # a pod that is gone
+        "context": {"best_model_name": "a", "models": [{"name": "a"}]},  # AutoGluon's, as location and test scores
+        "model_names": '["a"]',
+        "note": "",
+    }
+    assert training_properties({}, model) == {
+        "training_framework": "pytorch",
+        "training_dataset_name": "digits",
+        "training_dataset_rows": 1797.0,
+        "training_tags": '["vision", 2]',
+        "training_best": "true",
+        "training_hf_token": "[REDACTED]",
+    }
+
+
+def test_a_metric_keeps_its_name_where_the_model_says_something_else() -> None:
+    model = {"loss": 2.0, "epochs": 3, "training_framework": "pytorch"}
+    assert training_properties({"loss": 1.0, "epochs": 3}, model) == {
+        "training_loss": 1.0,
+        "training_loss_2": 2.0,
+        "training_epochs": 3.0,
+        "training_framework": "pytorch",
+    }
 
 
 @pytest.mark.parametrize(
@@ -254,6 +282,14 @@ def test_what_was_renamed_is_counted_in_the_log_and_what_was_cut_says_so(caplog:
     assert caplog.messages == [
         "Renamed training values: 2 (Loss is training_Loss_2, 损失 is training_unnamed).",
     ]
+
+
+def test_the_remark_on_a_long_key_shows_its_new_name(caplog: pytest.LogCaptureFixture) -> None:
+    (name,) = training_properties({"x" * 300: 1})
+    (remark,) = caplog.messages
+    assert remark.startswith("Renamed training values: 1 (xxx")
+    assert remark.endswith(f" is {name}).")
+    assert len(remark) < 450
 
 
 def test_the_metrics_of_a_fine_tuning_step(caplog: pytest.LogCaptureFixture) -> None:
@@ -316,12 +352,24 @@ def test_custom_properties_whose_names_no_registry_takes_are_refused(name: Any) 
         stored({name: "x"})
 
 
-@pytest.mark.parametrize("value", [None, ["a"], {"a": 1}])
-def test_custom_properties_whose_values_no_registry_takes_are_refused(value: Any) -> None:
-    kind = type(value).__name__
-    sentence = f"custom_properties: the name 'k' has a {kind} as value, not a text, a number or a boolean."
-    with pytest.raises(ValueError, match=f"^{re.escape(sentence)} Nothing was sent.$"):
-        stored({"k": value})
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["a", 1.0, None], '["a", 1, null]'),
+        ({"a": {"b": True}}, '{"a": {"b": true}}'),
+        ([], "[]"),
+        ({"api_key": "swordfish"}, '{"api_key": "[REDACTED]"}'),
+        (["--hf-token", "swordfish"], '["--hf-token", "[REDACTED]"]'),
+    ],
+)
+def test_a_list_or_dict_of_the_caller_s_becomes_json_text(value: Any, text: str) -> None:
+    assert stored({"k": value}) == {"k": text}
+
+
+def test_a_null_of_the_caller_s_is_left_out_with_a_remark(caplog: pytest.LogCaptureFixture) -> None:
+    assert stored({"ticket": None, "stage": "gold", "label": ""}) == {"stage": "gold", "label": ""}
+    (remark,) = caplog.messages
+    assert remark.endswith("left out: 1 (ticket).")
 
 
 def test_a_long_name_has_room_for_its_number() -> None:
@@ -364,7 +412,7 @@ def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays
     training = training_properties({f"p{n}": n for n in range(600)})
     properties = joined_properties({"base_model": "granite"}, {"team": "nlp"}, evaluation, training)
     assert len(properties) == 1000
-    first = ["eval_best_metric", "eval_best_score", "eval_task599_acc", "eval_results_uri"]
+    first = ["best_metric", "best_score", "eval_task599_acc", "eval_results_uri"]
     assert list(properties)[:6] == ["base_model", "team", *first]
     foremost = list(evaluation)[:500]
     assert list(properties) == ["base_model", "team", *foremost, *list(training)[:498]]

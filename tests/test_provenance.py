@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from .subject import location, provenance
 Pod: Any = edge.Pod
 Mount: Any = location.Mount
 Run: Any = provenance.Run
-custom_filled = provenance.custom_filled
+custom_properties = provenance.custom_properties
 filled = provenance.filled
 model_source = provenance.model_source
 run_properties = provenance.run_properties
@@ -352,12 +353,26 @@ def test_custom_properties_that_keep_a_placeholder_are_left_out_with_one_remark(
         "label": "",
         "stage": 3,
         "nothing": None,
+        "links": [dsl.PIPELINE_TASK_NAME_PLACEHOLDER],
     }
-    assert custom_filled(custom, RUN) == {"run": "0a1b-run", "label": "", "stage": 3, "nothing": None}
+    assert custom_properties(custom, RUN) == {"run": "0a1b-run", "label": "", "stage": 3}
     (remark,) = caplog.messages
-    assert "2 (task, root)" in remark
+    assert "4 (task, root, nothing, links)" in remark
+
+
+def test_placeholders_are_filled_in_wherever_they_stand_in_a_list_or_dict() -> None:
+    link = f"https://kfp/{dsl.PIPELINE_JOB_ID_PLACEHOLDER}"
+    quoted = Run(id="0a1b-run", name='the "best" \\ run')
+    custom = {
+        "links": [{"run": link, "of": dsl.PIPELINE_JOB_NAME_PLACEHOLDER}],
+        "name": dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+    }
+    assert custom_properties(custom, quoted) == {
+        "links": json.dumps([{"run": "https://kfp/0a1b-run", "of": quoted.name}]),
+        "name": quoted.name,
+    }
 
 
 def test_without_placeholders_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    assert custom_filled({"stage": "gold"}, NOTHING) == {"stage": "gold"}
+    assert custom_properties({"stage": "gold"}, NOTHING) == {"stage": "gold"}
     assert caplog.messages == []

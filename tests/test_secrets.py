@@ -16,10 +16,14 @@ from .subject import arguments, evaluation, properties, redaction, report
 checked_custom = arguments.checked_custom
 evaluation_properties = evaluation.evaluation_properties
 read_results = evaluation.read_results
-training_properties = properties.training_properties
 redact = redaction.redact
 without_credentials = redaction.without_credentials
 print_remarks = report.print_remarks
+
+
+def training_properties(metrics: dict[str, Any]) -> dict[str, Any]:
+    return properties.training_properties(metrics, {})
+
 
 A34 = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1b"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJlLWhlcmU"
@@ -214,7 +218,7 @@ def test_a_secret_in_a_command_line_is_hidden() -> None:
 def test_the_best_metric_names_a_property_that_exists_and_no_secret() -> None:
     results = {"results": {f"hf_{A34}": {"acc,none": 0.5}}}
     properties = evaluation_properties({}, results, "")
-    assert properties[str(properties["eval_best_metric"])] == 0.5
+    assert properties[str(properties["best_metric"])] == 0.5
     assert A34 not in str(properties)
 
 
@@ -239,7 +243,7 @@ def test_no_remark_and_no_name_repeats_a_secret(place: str, tmp_path: Path, caps
 
 def test_no_error_about_an_argument_repeats_a_secret() -> None:
     with pytest.raises(ValueError, match="REDACTED") as error:
-        checked_custom({f"hf_{A34}": None})
+        checked_custom({f"hf_{A34}\0": "x"})
     assert A34 not in str(error.value)
 
 

@@ -80,8 +80,8 @@ def test_it_registers_a_model_with_all_its_inputs(registry: LocalRegistry, tmp_p
     assert held["eval_duration_seconds"] == 12.5
     assert held["base_model"] == "toy-org/toy-base"
     assert (held["team"], held["rank"]) == ("vision", 3.0)
-    assert held["eval_best_metric"] in held
-    assert held[held["eval_best_metric"]] == held["eval_best_score"]
+    assert held["best_metric"] in held
+    assert held[held["best_metric"]] == held["best_score"]
     assert held["eval_results_uri"] == str(RESULTS)
     assert "pipeline_name" not in held, "an unresolved placeholder counts as empty"
     assert (tmp_path / "pipeline_log.txt").read_text() == "Model Registry: toy-digits v1.0.0 (ID: 1)\n"
@@ -149,7 +149,7 @@ def test_without_an_address_it_prints_the_whole_registration_and_sends_nothing(
     code, output = run_pod(tmp_path, inputs(registry, tmp_path, registry_address=""))
     assert code == 0, output
     assert returned(tmp_path) == "SKIPPED"
-    for part in ("toy-digits", "s3://mlpipeline/v2/artifacts/run-1/model", "training_num_epochs", "eval_best_score"):
+    for part in ("toy-digits", "s3://mlpipeline/v2/artifacts/run-1/model", "training_num_epochs", "best_score"):
         assert part in output
     assert registry.requests == []
     assert not (tmp_path / "pipeline_log.txt").exists()
