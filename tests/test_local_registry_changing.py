@@ -99,3 +99,18 @@ def test_posting_an_artifact_with_an_id_updates_it(http: Http, name: str) -> Non
         (first["id"], "s3://bucket/new"),
         (second["id"], second["uri"]),
     ]
+
+
+@registry_promise
+def test_a_patch_to_an_external_id_that_is_taken_is_a_conflict(http: Http, name: str) -> None:
+    model, other = http.model(name, externalId=name), http.model(name + "-2")
+    version = http.version(other, "1")
+    first, second = http.artifact(version, externalId=name), http.artifact(version)
+    for path in (f"registered_models/{other['id']}", f"model_versions/{version['id']}"):
+        assert http.call("PATCH", path, {"state": "LIVE", "externalId": name})[0] == 409
+    for artifact, status in ((first, 200), (second, 409)):
+        body = {"artifactType": "model-artifact", "externalId": name}
+        assert http.call("PATCH", f"artifacts/{artifact['id']}", body)[0] == status
+    assert http.call("PATCH", f"registered_models/{model['id']}", {"externalId": name})[0] == 200
+    http.call("PATCH", f"registered_models/{model['id']}", {"externalId": name + "-new"})
+    assert http.call("PATCH", f"registered_models/{other['id']}", {"externalId": name})[0] == 200

@@ -191,8 +191,44 @@ def test_a_uri_over_2600_bytes_is_a_500(registry: LocalRegistry) -> None:
     assert Http(registry.url).call("POST", path, {**artifact, "uri": "s3://" + "é" * 1297})[0] == 201
 
 
-def test_a_string_that_poses_as_a_struct_makes_every_list_unreadable(registry: LocalRegistry) -> None:
-    http = Http(registry.url)
-    model = http.model("m", customProperties={"x": string("mlmd-struct::oops")})
-    assert http.get(f"registered_models/{model['id']}")[0] == 400
+@pytest.mark.parametrize(
+    "text", ["mlmd-struct::oops", "mlmd-struct::eyJhIjogMX0="], ids=["no struct", "JSON in base64"]
+)
+def test_a_string_that_poses_as_a_struct_is_kept_and_makes_every_list_unreadable(
+    registry: LocalRegistry, text: str
+) -> None:
+    http, body = Http(registry.url), {"name": "1", "customProperties": {"x": string(text)}}
+    model = http.model("m")
+    path = f"registered_models/{model['id']}/versions"
+    assert http.call("POST", path, {**body, "registeredModelId": model["id"]})[0] == 400
+    (version,) = registry.versions()
+    for unreadable in (path, f"model_versions/{version['id']}"):
+        assert http.get(unreadable)[0] == 400
+    assert http.call("PATCH", f"model_versions/{version['id']}", {"customProperties": {}})[0] == 400
+    assert http.call("POST", "registered_models", body)[0] == 500
     assert http.get("registered_models")[0] == 400
+
+
+@registry_promise
+@pytest.mark.parametrize("hidden", ["experiment_id", "experiment_run_id"])
+def test_two_properties_names_are_never_given_out(http: Http, name: str, hidden: str) -> None:
+    version = http.version(http.model(name), "1", customProperties={hidden: string("x"), "loss": double(1)})
+    assert version["customProperties"] == {"loss": double(1)}
+
+
+@registry_promise
+def test_an_external_id_is_taken_once_by_models_and_versions_and_once_by_artifacts(http: Http, name: str) -> None:
+    model = http.model(name, externalId=name)
+    taken = {"externalId": name}
+    assert http.call("POST", "registered_models", {"name": name + "-2", **taken})[0] == 409
+    assert http.call("POST", "model_versions", {"name": "1", "registeredModelId": model["id"], **taken})[0] == 409
+    version = http.version(model, "1")
+    http.artifact(version, **taken)
+    path = f"model_versions/{version['id']}/artifacts"
+    assert http.call("POST", path, {"artifactType": "doc-artifact", "uri": "x", **taken})[0] == 409
+
+
+def test_an_empty_external_id_is_taken_once_too(registry: LocalRegistry) -> None:
+    http = Http(registry.url)
+    http.model("a", externalId="")
+    assert http.call("POST", "registered_models", {"name": "b", "externalId": ""})[0] == 409

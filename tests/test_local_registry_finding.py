@@ -17,7 +17,8 @@ def test_an_unknown_id_is_a_404_in_json(http: Http) -> None:
 @registry_promise
 def test_an_id_is_what_go_reads_as_a_number(http: Http, name: str) -> None:
     model = http.model(name)
-    assert http.get(f"registered_models/%2B{model['id']}")[1]["name"] == name
+    assert http.get(f"registered_models/+{model['id']}")[1]["name"] == name
+    assert http.get(f"registered_models/%2B{model['id']}")[0] == 400  # a path is not decoded
     status, error = http.get("registered_models/-1")
     assert (status, set(error)) == (404, {"code", "message"})
     assert http.get("registered_models/one")[0] == 400

@@ -10,7 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from .bodies import check_required, checked_fields, parsed_body
 from .entities import Entity, check_readable
@@ -71,8 +71,7 @@ class Api:
                 continue
             if method not in methods:
                 raise ApiError(405, "")
-            ids = map(unquote, match.groups())
-            arguments: list[Any] = [*ids, query if method == "GET" else parsed_body(body)]
+            arguments: list[Any] = [*match.groups(), query if method == "GET" else parsed_body(body)]
             with self.store.lock:
                 return methods[method](*arguments)
         raise ApiError(404, "404 page not found")
@@ -82,14 +81,14 @@ class Api:
     def create_model(self, body: JSON) -> Answer:
         body = checked_fields(body, MODEL_FIELDS | {"name"}, CONTEXT_STATES)
         check_required(body, ["name"])
-        return 201, self.store.create("model", body.pop("name"), None, {"state": "LIVE", **body}).as_json()
+        return self.one(self.store.create("model", body.pop("name"), None, {"state": "LIVE", **body}), 201)
 
     def get_model(self, model_id: str, query: Query) -> Answer:
-        return self.one(self.store.get("model", model_id))
+        return self.one(self.get("model", model_id))
 
     def update_model(self, model_id: str, body: JSON) -> Answer:
         body = checked_fields(body, MODEL_FIELDS, CONTEXT_STATES)
-        return 200, self.store.update(self.store.get("model", model_id), body).as_json()
+        return self.one(self.store.update(self.get("model", model_id), body))
 
     def find_model(self, query: Query) -> Answer:
         return self.one(self.found("model", query))
@@ -105,7 +104,7 @@ class Api:
         check_required(body, ["name", "registeredModelId"])
         model_id = checked_id(body["registeredModelId"])
         fields = {"state": "LIVE", **body, "registeredModelId": str(model_id)}
-        return 201, self.store.create("version", fields.pop("name"), model_id, fields).as_json()
+        return self.one(self.store.create("version", fields.pop("name"), model_id, fields), 201)
 
     def create_version_of(self, model_id: str, body: JSON) -> Answer:
         body = {name: value for name, value in body.items() if name not in OUTPUT_FIELDS}
@@ -113,11 +112,11 @@ class Api:
         return self.create_version({**body, "registeredModelId": model_id})
 
     def get_version(self, version_id: str, query: Query) -> Answer:
-        return self.one(self.store.get("version", version_id))
+        return self.one(self.get("version", version_id))
 
     def update_version(self, version_id: str, body: JSON) -> Answer:
         body = checked_fields(body, VERSION_FIELDS, CONTEXT_STATES)
-        return 200, self.store.update(self.store.get("version", version_id), body).as_json()
+        return self.one(self.store.update(self.get("version", version_id), body))
 
     def find_version(self, query: Query) -> Answer:
         return self.one(self.found("version", query))
@@ -131,25 +130,25 @@ class Api:
     # artifacts
 
     def upsert_artifact_of(self, version_id: str, body: JSON) -> Answer:
-        version = self.store.get("version", version_id)
+        version = self.get("version", version_id)
         body = self.checked_artifact(body, str(body.get("artifactType")), OUTPUT_FIELDS | {"name"})
         fields = {name: value for name, value in body.items() if name not in OUTPUT_FIELDS | {"name"}}
         if body.get("id"):
-            artifact = self.store.get("artifact", body["id"])
+            artifact = self.get("artifact", body["id"])
             if artifact.parent != version.id:
                 raise ApiError(404, f"no artifact {artifact.id} found for model version {version_id}")
             state = {"state": artifact.fields["state"]} if "state" in artifact.fields else {}
-            return 200, self.store.update(artifact, state | fields).as_json()
+            return self.one(self.store.update(artifact, state | fields))
         name = body.get("name") or str(uuid.uuid4())
-        return 201, self.store.create("artifact", name, version.id, fields).as_json()
+        return self.one(self.store.create("artifact", name, version.id, fields), 201)
 
     def get_artifact(self, artifact_id: str, query: Query) -> Answer:
-        return self.one(self.store.get("artifact", artifact_id))
+        return self.one(self.get("artifact", artifact_id))
 
     def update_artifact(self, artifact_id: str, body: JSON) -> Answer:
-        artifact = self.store.get("artifact", artifact_id)
+        artifact = self.get("artifact", artifact_id)
         body = self.checked_artifact(body, artifact.fields["artifactType"], set())
-        return 200, self.store.update(artifact, body).as_json()
+        return self.one(self.store.update(artifact, body))
 
     def checked_artifact(self, body: JSON, artifact_type: str, more_fields: set[str]) -> JSON:
         if artifact_type not in ARTIFACT_FIELDS or body.get("artifactType", artifact_type) != artifact_type:
@@ -172,14 +171,21 @@ class Api:
 
     # answers
 
-    def found(self, kind: Kind, query: Query) -> Entity:
-        return self.store.find(
-            kind, query.get("name", ""), query.get("parentResourceId", ""), query.get("externalId", "")
-        )
+    def get(self, kind: Kind, entity_id: str) -> Entity:
+        entity = self.store.get(kind, entity_id)
+        check_readable(entity, 500 if kind == "model" else 400)  # (measured)
+        return entity
 
-    def one(self, entity: Entity) -> Answer:
+    def found(self, kind: Kind, query: Query) -> Entity:
+        name, parent, external_id = (query.get(key, "") for key in ("name", "parentResourceId", "externalId"))
+        entity = self.store.find(kind, name, parent, external_id)
         check_readable(entity)
-        return 200, entity.as_json()
+        return entity
+
+    def one(self, entity: Entity, status: int = 200) -> Answer:
+        """One entity; what cannot be read has been written all the same."""
+        check_readable(entity, 500 if entity.kind == "model" else 400)
+        return status, entity.as_json()
 
     def page(self, entities: Iterable[Entity], kind: Kind, query: Query) -> Answer:
         """One page of the entities that pass the filter."""

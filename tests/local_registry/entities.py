@@ -10,9 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .schema import INTEGER_FIELDS, JSON, PROPERTY_FIELDS, TITLES, ApiError, Kind
+from .collations import Collation, collated
+from .schema import INTEGER_FIELDS, JSON, PROPERTY_FIELDS, ApiError, Kind
 
 STRUCT_PREFIX = "mlmd-struct::"
+HIDDEN_PROPERTIES = ("experiment_id", "experiment_run_id")  # stored, and never given out (measured)
 
 
 @dataclass
@@ -35,7 +37,8 @@ class Entity:
         return str(self.fields["artifactType"]) if self.kind == "artifact" else self.kind
 
     def as_json(self) -> JSON:
-        properties = {name: shown_value(stored) for name, stored in self.fields["customProperties"].items()}
+        stored = self.fields["customProperties"].items()
+        properties = {name: shown_value(value) for name, value in stored if name not in HIDDEN_PROPERTIES}
         return {"id": str(self.id), "name": self.name, **self.fields, "customProperties": properties}
 
     def field_value(self, name: str) -> Any:
@@ -45,9 +48,11 @@ class Entity:
         value = self.fields.get(name)
         return float(value) if value is not None and name in INTEGER_FIELDS else value
 
-    def property_value(self, name: str, column: str) -> Any:
+    def property_value(self, name: str, column: str, collation: Collation) -> Any:
         """What a filter compares of the custom properties: one of the asked type."""
-        stored = self.fields["customProperties"].get(name)
+        wanted = collated(name, collation)
+        found = (value for key, value in self.fields["customProperties"].items() if collated(key, collation) == wanted)
+        stored = next(found, None)
         held_in = PROPERTY_FIELDS[stored["metadataType"]] if stored else ""
         fitting = ("int_value", "double_value") if column == "a number" else (column,)
         if stored is None or held_in not in fitting:
@@ -105,17 +110,16 @@ def plain_properties(entity: JSON) -> JSON:
 
 
 def is_struct(text: str) -> bool:
-    """Whether a string with the struct prefix holds what the prefix announces."""
+    """Whether a text is JSON in base64, as clients send a struct."""
     try:
-        json.loads(base64.b64decode(text.removeprefix(STRUCT_PREFIX), validate=True))
+        json.loads(base64.b64decode(text, validate=True))
     except (ValueError, binascii.Error):
         return False
     return True
 
 
-def check_readable(entity: Entity) -> None:
-    """A string that only looks like a stored struct makes the real server fail to read what holds it, for ever."""
+def check_readable(entity: Entity, status: int = 400) -> None:
+    """A text that begins as the server's own structs do, which are binary, makes what holds it unreadable for ever."""
     for name, stored in entity.fields["customProperties"].items():
-        text = stored.get("string_value")
-        if isinstance(text, str) and text.startswith(STRUCT_PREFIX) and not is_struct(text):
-            raise ApiError(400, f"error mapping {TITLES[entity.kind]} {entity.id}: property {name} is no struct")
+        if str(stored.get("string_value", "")).startswith(STRUCT_PREFIX):
+            raise ApiError(status, f"error setting field CustomProperties: cannot parse the struct {name}")

@@ -161,13 +161,15 @@ def comparison(kind: Kind, name: str, value_field: str, operator: str, wanted: A
     try:
         wanted = as_column(column, operator, wanted)
     except ValueError as error:
-        if collation == "folding":  # MySQL makes a number of any text; that it finds `0` in names is left out here
+        if (
+            collation != "exact"
+        ):  # MySQL and MariaDB make a number of any text; that they find `0` in names is left out here
             return lambda entity: False
         message = "invalid filter query, type mismatch or invalid value in comparison"
         raise ApiError(400, message) from error
 
     def matches(entity: Entity) -> bool:
-        found = entity.field_value(name) if is_field else entity.property_value(name, column)
+        found = entity.field_value(name) if is_field else entity.property_value(name, column, collation)
         return found is not None and compare(found, operator, wanted, collation)
 
     return matches

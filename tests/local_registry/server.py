@@ -21,7 +21,7 @@ from .entities import metadata_value
 from .faults import Fault, Injection, Request, encoded_error
 from .go_numbers import encoded
 from .schema import APIS, JSON, ApiError, Kind
-from .store import Store
+from .store import MapOrder, Store
 from .wire import DroppedConnection, Reply, Server
 
 
@@ -31,8 +31,10 @@ class LocalRegistry:
 
     Args:
         apis: The API versions that it serves; an older server is `("v1alpha3",)`, and answers others as Go does.
-        collation: "exact" compares names like PostgreSQL; "folding" like MySQL and MariaDB, where names that differ
-            only in case or accents are one name.
+        collation: How names are compared: "exact" like PostgreSQL, "folding" like MySQL and "general" like MariaDB; for
+            both of these, names that differ only in case or accents are one name.
+        map_order: In which order a request's properties are stored, which decides what is kept of two names that the
+            database takes for one; a real server has no order.
         tls: A certificate file and its key file, for https.
         latency: Seconds added to every request.
         require_token: The bearer token without which the answer is 401.
@@ -51,10 +53,11 @@ class LocalRegistry:
     prefix: str = ""
     port: int = 0
     keeps_old_types: bool = False
+    map_order: MapOrder = "as sent"
     requests: list[Request] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.collation, self.keeps_old_types)
+        self.store = Store(self.collation, self.keeps_old_types, self.map_order)
         self.api = Api(self.store)
         self.injections: list[Injection] = []
         self.lock = threading.Lock()
