@@ -31,7 +31,10 @@ def shown_registration(url: str, model_id: str) -> str:
     Raises:
         Unreadable: Nobody answers, the registry refuses, or it holds no such model.
     """
-    model = held(url, f"registered_models/{model_id}")
+    try:
+        model = held(url, f"registered_models/{model_id}")
+    except Missing as error:
+        raise no_such_model(url, model_id) from error
     lines = [
         f"In the registry at {url}:",
         f"registered model  {model['name']} (ID: {model['id']}, {model.get('state', 'no state')}, "
@@ -63,7 +66,12 @@ def found_id(url: str, name_or_id: str) -> str:
         return str(named[0]["id"])
     if name_or_id.isascii() and name_or_id.isdigit():
         return name_or_id
-    raise Unreadable(f"The registry at {url} holds no registered model of the name {name_or_id!r}.")
+    raise no_such_model(url, name_or_id)
+
+
+def no_such_model(url: str, name_or_id: str) -> Unreadable:
+    """What is said of a model that is not there."""
+    return Unreadable(f"The registry at {url} holds no registered model of the name or ID {name_or_id!r}.")
 
 
 def check_answers(url: str) -> None:
@@ -82,6 +90,10 @@ class Refused(Unreadable):
     """The registry is there, and answers with an error."""
 
 
+class Missing(Refused):
+    """The registry is there, and does not hold what was asked for."""
+
+
 def held(url: str, path: str) -> JSON:
     """What stands at a path below the API version."""
     if "://" not in url:
@@ -95,7 +107,8 @@ def held(url: str, path: str) -> JSON:
                 return found
         except HTTPError as error:
             if error.code != 404 or "json" in error.headers.get("Content-Type", ""):
-                raise Refused(f"The registry at {url} answers {path} with {error}: {answer_text(error)}") from error
+                kind = Missing if error.code == 404 else Refused
+                raise kind(f"The registry at {url} answers {path} with {error}: {answer_text(error)}") from error
         except OSError as error:
             raise Unreadable(f"Nobody answers at {url}: {getattr(error, 'reason', error)}.") from error
         except (HTTPException, ValueError) as error:
@@ -105,7 +118,7 @@ def held(url: str, path: str) -> JSON:
 
 def answer_text(error: HTTPError) -> str:
     """The beginning of what came with an error."""
-    return error.read(300).decode(errors="replace").strip() or "no text"
+    return " ".join(error.read(300).decode(errors="replace").split()) or "no text"
 
 
 def described(entity: JSON) -> list[str]:
