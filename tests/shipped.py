@@ -15,9 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kfp import compiler
+from kfp import compiler, dsl
 
 from .subject import model_registry
+
+# The same component for an image that has its packages and rooms (Containerfile): without archive and installation.
+light = dsl.component(base_image="registry.example.com/team/model-registry-step:0.1.0", install_kfp_package=False)(
+    model_registry.python_func
+)
 
 
 def compiled(pipeline_or_component: Any = model_registry) -> str:
@@ -28,11 +33,11 @@ def compiled(pipeline_or_component: Any = model_registry) -> str:
         return path.read_text(encoding="utf-8")
 
 
-def container() -> dict[str, Any]:
-    """The component's container in the compiled YAML."""
+def container(component: Any = model_registry) -> dict[str, Any]:
+    """A component's container in the compiled YAML."""
     import yaml
 
-    specification = next(yaml.safe_load_all(compiled()))
+    specification = next(yaml.safe_load_all(compiled(component)))
     (executor,) = [
         executor
         for name, executor in specification["deploymentSpec"]["executors"].items()
@@ -137,6 +142,30 @@ def run_pod(
     process = start_pod(folder, executor_input, account_dir, front, **environment)
     output, _ = process.communicate()
     return process.returncode, output
+
+
+def run_command(
+    given: dict[str, Any], folder: Path, executor_input: dict[str, Any], environment: Path, **variables: str
+) -> tuple[int, str]:
+    """Run a container's whole command, installation included: exit code and output.
+
+    Args:
+        given: The container, from the compiled YAML.
+        folder: The working folder.
+        executor_input: What KFP's launcher passes.
+        environment: A virtual environment, which stands for the image.
+        variables: What the image sets.
+
+    Returns:
+        The exit code and the output.
+    """
+    arguments = [json.dumps(executor_input) if word == "{{$}}" else word for word in given["args"]]
+    surroundings = {**os.environ, "PATH": f"{environment.absolute() / 'bin'}:{os.environ['PATH']}", **variables}
+    command = [*given["command"], *arguments]
+    process = subprocess.run(
+        command, cwd=folder, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return process.returncode, process.stdout
 
 
 def returned(folder: Path) -> Any:

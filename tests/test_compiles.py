@@ -5,6 +5,7 @@
 import ast
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from kfp import dsl
 
 from . import subject
-from .shipped import compiled, container
+from .image import instructions
+from .shipped import compiled, container, light
 from .subject import component, model_registry
 
 yaml = pytest.importorskip("yaml")
@@ -93,6 +95,24 @@ def test_the_pod_installs_exact_versions_on_an_image_where_any_user_may_install(
     command = json.dumps(container()["command"])
     for package in ("model-registry==0.3.18", "kubernetes==30.1.0"):
         assert package in command
+
+
+def test_the_light_step_is_the_same_component_without_archive_and_installation() -> None:
+    whole, slim = (next(yaml.safe_load_all(compiled(given))) for given in (model_registry, light))
+    assert slim["components"] == whole["components"]
+    source = container(light)["command"][-1]
+    assert len(source.encode()) < 6 * 1024
+    assert "pip install" not in json.dumps(container(light)["command"])
+
+
+def test_the_light_steps_image_has_what_the_pod_would_install() -> None:
+    assert instructions("FROM") == [container()["image"]]
+    installed = re.findall(r"[\w-]+==[\w.]+", " ".join(instructions("RUN")))
+    command = json.dumps(container()["command"])
+    assert [package for package in installed if package.startswith("kfp==")]
+    assert {package for package in installed if not package.startswith("kfp==")} == {
+        package for package in re.findall(r"[\w-]+==[\w.]+", command) if not package.startswith("kfp==")
+    }
 
 
 @pytest.mark.parametrize("name", ["component.py", "example_pipelines.py"])

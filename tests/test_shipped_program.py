@@ -24,11 +24,12 @@ from typing import Any
 
 import pytest
 
+from . import image
 from .builders import executor_input, metrics, model_artifact, results_artifact, store_session_info
 from .kubernetes_api import KubernetesApi, claim_volume, mount, pod, workflow
 from .local_registry import DroppedConnection, LocalRegistry, Request
 from .registering import values
-from .shipped import archive, archive_text, program, returned, run_pod, start_pod
+from .shipped import archive, archive_text, container, light, program, returned, run_command, run_pod, start_pod
 from .subject import component, model_registry, shared
 
 PACKAGE = Path(__file__).parents[1] / "shared"
@@ -184,6 +185,14 @@ def test_a_step_that_is_killed_between_two_requests_is_completed_by_the_next(
     assert code == 0, output
     assert returned(tmp_path) == "1"
     assert (len(registry.models()), len(registry.versions()), len(registry.artifacts())) == (1, 1, 1)
+
+
+def test_the_light_step_registers_with_the_rooms_of_its_image(registry: LocalRegistry, tmp_path: Path) -> None:
+    variables, environment = image.copy(tmp_path / "image"), Path(sys.executable).parents[1]
+    code, output = run_command(container(light), tmp_path, inputs(registry, tmp_path), environment, **variables)
+    assert code == 0, output
+    assert returned(tmp_path) == "1"
+    assert values(registry.versions()[0])["training_num_epochs"] == 3.0
 
 
 def test_only_what_is_used_is_imported(registry: LocalRegistry, tmp_path: Path) -> None:
