@@ -242,11 +242,3 @@ def test_the_model_artifacts_own_location_and_base_model_are_registered(registry
     assert registry.artifacts()[0]["uri"] == "gs://bucket/model"
     assert registry.versions()[0]["customProperties"]["base_model"]["string_value"] == "toy-org/toy-base"
     assert registry.models()[0]["name"] == "fine-tuned-model"
-
-
-@pytest.mark.parametrize("metadata", [None, ["a"], "text"])
-def test_odd_metadata_costs_no_registration(registry: LocalRegistry, metadata: Any) -> None:
-    artifact = model_artifact(uri="gs://bucket/model")
-    artifact.metadata = metadata
-    assert register(registry.url, model_uri="", input_model=artifact, input_metrics=artifact) == "1"
-    assert registry.artifacts()[0]["uri"] == "gs://bucket/model"

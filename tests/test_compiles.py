@@ -44,6 +44,7 @@ INTERFACE: list[tuple[str, str, Any]] = [
     ("on_existing_version", "STRING", "fail"),
     ("custom_properties", "STRUCT", {}),
     ("registry_ca_path", "STRING", ""),
+    ("is_secure", "BOOLEAN", False),
 ]
 
 
