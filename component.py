@@ -30,7 +30,12 @@ def code_alone(source: str) -> str:
     lines = source.splitlines()
     for (first, start), (last, end) in sorted(idle_spans(source), reverse=True):
         lines[first - 1 : last] = [lines[first - 1][:start].rstrip() + lines[last - 1][end:], *[""] * (last - first)]
-    return "\n".join(lines)
+    return narrow("\n".join(lines))
+
+
+def narrow(source: str) -> str:
+    """Indent by one blank instead of four: so the program has 700 bytes less."""
+    return re.sub("^ +", lambda blanks: blanks[0][::4], source, flags=re.MULTILINE)
 
 
 def idle_spans(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
@@ -176,9 +181,9 @@ def model_registry(
     return str(claim.model["id"])
 
 
-# KFP's program is made lighter, which a KFP that writes it otherwise only leaves undone: no docstring, whose words are
-# the descriptions of the inputs already, and the leaner archive.
+# KFP's program is made lighter, which a KFP that writes it otherwise only leaves undone: it loses its comments and the
+# docstring, whose words are the descriptions of the inputs already, and gets the leaner archive.
 _command = model_registry.component_spec.implementation.container.command
-_command[-1] = re.sub(r' *"""Register .*?"""\n', "", _command[-1], count=1, flags=re.DOTALL)
-_command[-1] = re.sub(r"(?<=ARCHIVE_B64 = ')[^']+", packed(_package.parent), _command[-1])
+_program = narrow(re.sub(r'^# .*\n|^ *"""Register (.|\n)*?"""\n', "", _command[-1], flags=re.MULTILINE))
+_command[-1] = re.sub(r"(?<=ARCHIVE_B64 = ')[^']+", packed(_package.parent), _program)
 _folder.cleanup()

@@ -279,14 +279,14 @@ def test_it_carries_the_code_of_awkward_lines() -> None:
     assert len(carried.splitlines()) == len(AWKWARD.splitlines())
     assert [line for line in carried.splitlines() if line] == [
         "def first(",
-        '    weights = {"ä": 1.0}, *, step = 1, **rest',
+        ' weights = {"ä": 1.0}, *, step = 1, **rest',
         "):",
-        "    ä, größe = 'a -> b: # no comment', 1; other = [step]",
-        '    return {"ä": größe, "a": lambda step: other}',
+        " ä, größe = 'a -> b: # no comment', 1; other = [step]",
+        ' return {"ä": größe, "a": lambda step: other}',
         "class Kept:",
-        "    size: int = 1",
-        "    name: str",
-        "    async def method(self, given): ...",
+        " size: int = 1",
+        " name: str",
+        " async def method(self, given): ...",
     ]
 
 
@@ -361,7 +361,7 @@ def test_it_carries_the_docstring_once_as_the_descriptions_of_the_inputs() -> No
     described = model_registry.component_spec.inputs["registry_ca_path"].description
     assert described in (model_registry.python_func.__doc__ or "")
     assert described not in program()
-    assert '"""' not in program()
+    assert not re.findall(r'"""|^#', program(), re.MULTILINE)
 
 
 def test_the_copy_that_was_embedded_is_removed(tmp_path: Path) -> None:
@@ -441,4 +441,10 @@ def test_the_component_is_a_story_of_at_most_200_lines() -> None:
     text = (PACKAGE.parent / "component.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-    assert [function.name for function in functions] == ["code_alone", "idle_spans", "packed", "model_registry"]
+    assert [function.name for function in functions] == [
+        "code_alone",
+        "narrow",
+        "idle_spans",
+        "packed",
+        "model_registry",
+    ]
