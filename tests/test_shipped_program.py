@@ -357,11 +357,11 @@ def test_without_a_folder_for_temporary_files_it_says_which_variable_names_one(t
     assert "/not-there" in error
 
 
-def test_it_carries_the_docstring_once_as_the_descriptions_of_the_inputs() -> None:
+def test_it_carries_the_docstring_as_the_descriptions_of_the_inputs_alone() -> None:
     described = model_registry.component_spec.inputs["registry_ca_path"].description
     assert described in (model_registry.python_func.__doc__ or "")
     assert described not in program()
-    assert not re.findall(r'"""|^#', program(), re.MULTILINE)
+    assert not re.findall(r'"""|^#|^ {4}', program(), re.MULTILINE)
 
 
 def test_the_copy_that_was_embedded_is_removed(tmp_path: Path) -> None:
