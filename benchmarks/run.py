@@ -144,14 +144,18 @@ def crowd_row() -> Row:
     return what, f"{' / '.join(map(str, held))} in {seconds:.1f} s", "", "1 / 64 / 64", verdict(held == (1, 64, 64))
 
 
-def write_results(path: Path, megabytes: int) -> None:
-    """Write a results file in lm-eval's shape, filled by samples: prompts with quotes and braces, numbers, NaN."""
+# Where the samples stand: in a member of their own, or as evalchemy keeps them, beside a task's scores.
+SCORES = '{"results": {"toy": {"alias": "toy", "acc,none": 0.5, "acc_stderr,none": NaN'
+LM_EVAL = (f'{SCORES}}}}}, "samples": {{"toy": [', ']}, "n-samples": {"toy": {"original": 9, "effective": 9}}}')
+EVALCHEMY = (f'{SCORES}, "examples": [', "]}}}")
+
+
+def write_results(path: Path, megabytes: int, opening: str, closing: str) -> None:
+    """Write a results file that is filled by samples: prompts with quotes and braces, numbers, NaN."""
     chance = random.Random(megabytes)
     words = ["the", "{model}", 'said "no"', "back\\slash", "naïve", "[1, 2]", "\n\n", "answer:", "模型", "}{"]
     with open(path, "w", encoding="utf-8") as file:
-        file.write(
-            '{"results": {"toy": {"alias": "toy", "acc,none": 0.5, "acc_stderr,none": NaN}}, "samples": {"toy": ['
-        )
+        file.write(opening)
         number = 0
         while file.tell() < megabytes * 1_000_000:
             sample = {
@@ -164,14 +168,15 @@ def write_results(path: Path, megabytes: int) -> None:
             }
             file.write((", " if number else "") + json.dumps(sample, ensure_ascii=number % 2 == 0))
             number += 1
-        file.write(f']}}, "n-samples": {{"toy": {{"original": {number}, "effective": {number}}}}}}}')
+        file.write(closing)
 
 
 def results_rows(folder: Path, sizes: list[int]) -> Iterator[Row]:
     """Time and memory of reading a results file."""
-    for megabytes in sizes:
-        path = folder / f"results-{megabytes}.json"
-        write_results(path, megabytes)
+    files = [("results file", size, LM_EVAL) for size in sizes] + [("evalchemy's results file", 100, EVALCHEMY)]
+    for what, megabytes, ends in files:
+        path = folder / "results.json"
+        write_results(path, megabytes, *ends)
         taken = {}
         for reader in ("component", "json.load"):
             with process(read_results_file, str(path), reader) as connection:
@@ -179,7 +184,7 @@ def results_rows(folder: Path, sizes: list[int]) -> Iterator[Row]:
         path.unlink()
         (seconds, grown), (rival_seconds, rival_grown) = taken["component"], taken["json.load"]
         yield (
-            f"results file of {megabytes:,} MB: time, memory growth",
+            f"{what} of {megabytes:,} MB: time, memory growth",
             f"{seconds:.2f} s, {grown:.0f} MiB",
             f"{rival_seconds:.2f} s, {rival_grown:,.0f} MiB (json.load)",
             "≤ json.load, < 64 MiB",

@@ -128,11 +128,9 @@ def shared_log_path(workspace: str, log_file: str) -> str:
 
 def checked_custom(custom: Any) -> dict[str, Any]:
     """Check the caller's own properties: they keep their names, so a name that no registry stores is an error."""
-    if not isinstance(custom, dict):
-        raise refusal(f"custom_properties is a {type(custom).__name__}, not a dict of values.")
     for name in custom:
         about = f"custom_properties: the name {redact(repr(name))}"
-        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or stored_text(name) != name:
+        if not name.strip() or len(name) > LONGEST_NAME or stored_text(name) != name:
             raise refusal(f"{about} must be a text of 1 to 255 characters that a registry can store.")
         if name.lower() == "pipeline_run_id":
             raise refusal(f"{about} tells this step which version is its own: use source_pipeline_run_id instead.")

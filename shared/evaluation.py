@@ -15,17 +15,15 @@ from .properties import Entry, Properties, log, metric_entries, named_properties
 from .redaction import redact
 
 # The shares of right answers, as lm-eval, lmms-eval and Eval Hub's providers name them.
-SHARE_NAMES = (
-    "acc acc_all acc_bytes acc_mutual_info acc_norm accuracy contains contains_match em exact_match extractive_match "
-    "f1 f1_macro f1_micro inst_level_loose_acc inst_level_strict_acc math_verify mc1 mc2 mmmu_acc numerical_match "
-    "prompt_level_loose_acc prompt_level_strict_acc relaxed_accuracy"
+SHARES = (
+    "acc|acc_all|acc_bytes|acc_mutual_info|acc_norm|accuracy|contains|contains_match|em|exact_match|extractive_match|"
+    "f1|f1_macro|f1_micro|inst_level_loose_acc|inst_level_strict_acc|math_verify|mc1|mc2|mmmu_acc|numerical_match|"
+    r"prompt_level_loose_acc|prompt_level_strict_acc|relaxed_accuracy|(?:codegen_)?pass(?:@|_at_)(?:\d+|k)"
 )
-SHARES = frozenset(SHARE_NAMES.split())
-PASS_AT_K = re.compile(r"(?:codegen_)?pass(?:@|_at_)(?:\d+|k)")
 # What only ends like one: parts of a task, or similar words.
 NO_SHARES = "HasAns_f1|NoAns_f1|best_f1|bertscore_f1|bleu_acc|rouge[12L]_acc|token_accuracy|anywhere_accuracy"
 # `<alias>_<metric>,<filter>` or `<provider>/<benchmark>/<metric>`, the longest that fits; a subtask's alias is " - …".
-LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/])??({'|'.join(SHARES)}|{NO_SHARES}|{PASS_AT_K.pattern})(?:,[^,]*)?")
+LOGGED_KEY = re.compile(rf"(?!_*-_)(?:(.+?)[_/])??({SHARES}|{NO_SHARES})(?:,[^,]*)?")
 
 # Of a task's table only numbers and texts: evalchemy keeps its samples there, in lists (measured).
 WANTED = re.compile(
@@ -73,7 +71,7 @@ def recorded(metrics: Artifact, results: Artifact, model: Artifact) -> Propertie
     Returns:
         The properties, the foremost first: what is too much is cut from the end.
     """
-    members = read_results(results.path) if results != Artifact() else {}
+    members = read_results(results.path) if results.path else {}
     said = evaluation_properties(metrics.metadata, members, store_location(results.uri, results.metadata))
     return with_test_metrics(said, model.metadata)
 
@@ -99,8 +97,7 @@ def read_results(path: str) -> Members:
                 f"expected lm-eval's `results`, a table of scores a task, or Eval Hub's; found: {found[:300]}"
             )
     except (OSError, ValueError) as error:
-        why = redact(str(error))
-        log.warning("The evaluation results could not be read (%s): only their location is recorded.", why)
+        log.warning("The evaluation results could not be read (%s): only their location is recorded.", error)
         return {}
     if not any(lm_scores(results)):
         log.info("The evaluation results hold no score.")
@@ -109,11 +106,9 @@ def read_results(path: str) -> Members:
 
 def results_file(path: str) -> str:
     """Find the file, or the one JSON file in a folder."""
-    if not path:
-        raise ValueError("the artifact has no path")
     if Path(path).is_file():
         return path
-    found = [file for file in Path(path).rglob("*.json") if file.is_file() and not file.is_symlink()]
+    found = list(Path(path).rglob("*.json"))
     if len(found) != 1:
         raise ValueError(f"no file, nor a folder with one JSON file: {len(found)} found")
     return str(found[0])
@@ -207,11 +202,9 @@ def comparable(key: str, value: Any) -> tuple[str, str]:
 def logged_scores(entries: list[Entry]) -> list[Score]:
     """Read the scores of top-level tasks from what was logged, by their aliases."""
     return [
-        Score(key, match[1] or "", match[2], number)
+        Score(key, match[1] or "", match[2], float(value))
         for key, value in entries
-        if (match := LOGGED_KEY.fullmatch(key))
-        and type(value) in (int, float)
-        and (number := number_of(value)) is not None
+        if (match := LOGGED_KEY.fullmatch(key)) and type(value) in (int, float)
     ]
 
 
@@ -228,7 +221,7 @@ def best_score(scores: list[Score], results: Members) -> Score | None:
     Returns:
         The best one, None if no score counts.
     """
-    shares = [score for score in scores if score.metric in SHARES or PASS_AT_K.fullmatch(score.metric)]
+    shares = [score for score in scores if re.fullmatch(SHARES, score.metric)]
     left_out = subtask_names(results) | {score.task for score in shares if score.value > 1}  # percentages
     candidates = [score for score in shares if score.task not in left_out and score.value >= 0]
     good = [score for score in candidates if higher_is_better(score.task, score.metric, results)]
@@ -257,30 +250,26 @@ def lm_scores(results: Members) -> tuple[list[Score], list[str]]:
     return found, without_number
 
 
-def subtasks(group: str, results: Members) -> list[str]:
-    """List the tasks and groups right below a group."""
-    names = dict_at(results, "group_subtasks").get(group)
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+def family(task: str, results: Members) -> list[str]:
+    """List a task or group, and all tasks and groups below it."""
+    found = [task]
+    for name in found:  # it grows on the way
+        parts = dict_at(results, "group_subtasks").get(name)
+        found += [part for part in map(str, parts) if part not in found] if isinstance(parts, list) else []
+    return found
 
 
 def subtask_names(results: Members) -> set[str]:
     """Name the tasks that are part of a group's score."""
     if "group_subtasks" not in results:  # old files show it by a dash
         return {task for task, table in tables(results).items() if str(table.get("alias")).lstrip().startswith("- ")}
-    found = [name for score in lm_scores(results)[0] for name in subtasks(score.task, results)]
-    for name in found:  # it grows on the way
-        found += [part for part in subtasks(name, results) if part not in found]
-    return set(found)
+    return {part for score in lm_scores(results)[0] for part in family(score.task, results)[1:]}
 
 
 def higher_is_better(task: str, metric: str, results: Members) -> bool:
-    """Say whether high is good; a group that does not say so is asked through its subtasks."""
+    """Say whether high is good; a group is asked through its subtasks, too."""
     declared = dict_at(results, "higher_is_better")
-    asked = [task]
-    for name in asked:  # it grows on the way
-        if metric not in dict_at(declared, name):
-            asked += [subtask for subtask in subtasks(name, results) if subtask not in asked]
-    return all(dict_at(declared, name).get(metric, True) is True for name in asked)
+    return all(dict_at(declared, name).get(metric, True) is True for name in family(task, results))
 
 
 def facts(results: Members) -> list[Entry]:

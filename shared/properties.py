@@ -19,8 +19,6 @@ Entry = tuple[str, Any]
 
 LONGEST_NAME = 255  # characters; more are a 500 from the server (measured)
 LONGEST_TEXT = 4096
-UNSAFE = re.compile("[^A-Za-z0-9]+")
-OPTION = re.compile(r"--[\w-]+")
 MOST_PROPERTIES = 1000
 KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
 ELSEWHERE = (
@@ -29,7 +27,6 @@ ELSEWHERE = (
     "context",
     "model_names",
 )  # recorded as base model, location and test scores
-STRUCT_MARK = "mlmd-struct::"  # a text that starts so makes all lists with it unreadable (measured)
 
 log = logging.getLogger("model_registry")
 
@@ -48,7 +45,7 @@ def remark(what: str, names: Iterable[str]) -> None:
 
 def plain_word(key: str) -> str:
     """Write a key as a filter takes it, without lm-eval's `,none`."""
-    return UNSAFE.sub("_", key.removesuffix(",none")).strip("_")
+    return re.sub("[^A-Za-z0-9]+", "_", key.removesuffix(",none")).strip("_")
 
 
 def property_name(prefix: str, key: str) -> str:
@@ -93,18 +90,16 @@ def metric_entries(metadata: dict[str, Any]) -> list[Entry]:
 
 def unwrapped(value: Any) -> Any:
     """Take a value out of KFP's wrappers `{"list": […]}` and `{"struct": {…}}`."""
-    while isinstance(value, dict) and len(value) == 1:
-        wrapper, content = next(iter(value.items()))
-        if (wrapper, type(content)) not in (("list", list), ("struct", dict)):
-            break
-        value = content
+    if isinstance(value, dict) and len(value) == 1:
+        [(wrapper, content)] = value.items()
+        if (wrapper, type(content)) in (("list", list), ("struct", dict)):
+            return unwrapped(content)
     return value
 
 
 def stored_number(value: float) -> float | str:
     """Return a double, as text if JSON has none: NaN and infinities are a 400 from the server (measured)."""
-    number = float(str(value))  # an int beyond all doubles is infinite
-    return number if math.isfinite(number) else json.dumps(number)
+    return float(value) if math.isfinite(value) else json.dumps(value)
 
 
 def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
@@ -115,13 +110,14 @@ def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
         longest: Its most characters; a longer one is cut and says so at its end.
 
     Returns:
-        The text without NUL (refused; measured), lone surrogates (no UTF-8) and STRUCT_MARK at its beginning.
+        The text without NUL (refused), lone surrogates (no UTF-8) and `mlmd-struct::`: a text that begins with it makes
+        all lists that hold it unreadable (measured).
     """
-    text = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = text.encode("utf-8", "replace").decode().replace("\0", "?").replace("mlmd-struct::", "mlmd_struct::")
     if len(text) > longest:
         ending = f"… [cut from {len(text):,} characters]"
         text = text[: longest - len(ending)] + ending
-    return text.replace("-", "_", 1) if text.startswith(STRUCT_MARK) else text
+    return text
 
 
 def property_value(key: str, value: Any) -> float | str:
@@ -154,12 +150,12 @@ def publishable(key: str, value: Any) -> Any:
         return HIDDEN if value and any(map(names_credential, (key, *key.split(".")))) else redact(value)
     if isinstance(value, list):
         # In a command line an option names what follows: ["--api-key", "…"].
-        names = [item if isinstance(item, str) and OPTION.fullmatch(item) else key for item in value]
+        names = [item if re.match(r"--\w", str(item)) else key for item in value]
         return [publishable(name, item) for name, item in zip([key, *names], value, strict=False)]
     if isinstance(value, dict):
         # Kubernetes writes an environment as {"name": "HF_TOKEN", "value": "…"}.
         owners = {"value": value.get("name")} if isinstance(value.get("name"), str) else {}
-        return {redact(str(k)): publishable(f"{owners.get(k, key)}.{k}", item) for k, item in value.items()}
+        return {redact(k): publishable(f"{owners.get(k, key)}.{k}", item) for k, item in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -184,13 +180,13 @@ def named_properties(prefix: str, entries: Iterable[Entry]) -> Properties:
     empty, renamed = [], []
     for key, value in stored:
         name = free = property_name(prefix, key)
-        if isinstance(value, str) and not value.strip():  # the registry's UI would show a label
+        if not str(value).strip():  # the registry's UI would show a label
             empty.append(name)
             continue
         number = 1
         while held.get(free.lower(), value) != value:
             number += 1
-            free = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
+            free = f"{name[:249]}_{number}"
         if free.lower() not in held:
             properties[free] = held[free.lower()] = value
             if free not in (f"{prefix}_{plain_word(key)}", plain_word(key)):

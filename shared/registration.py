@@ -130,9 +130,8 @@ def text_property(entity: JSON, name: str) -> str:
 
 def typed(value: float | str) -> JSON:
     """Write a value as the API does."""
-    if isinstance(value, str):
-        return {"metadataType": "MetadataStringValue", "string_value": value}
-    return {"metadataType": "MetadataDoubleValue", "double_value": value}
+    kind = "String" if isinstance(value, str) else "Double"
+    return {"metadataType": f"Metadata{kind}Value", f"{kind.lower()}_value": value}
 
 
 def merged_properties(present: JSON, properties: Properties) -> JSON:

@@ -49,16 +49,9 @@ def registration_text(registration: Registration) -> str:
     Returns:
         A line for each fact and each property, by name; numbers and texts as Python writes them.
     """
-    card, run = registration.card, registration.run
-    facts = {
-        "model": card.model_name,
-        "version": card.version_name,
-        "location": registration.uri,
-        "format": f"{card.format_name} {card.format_version}".strip(),
-        "author": card.author,
-        "description": card.description,
-        "run": redact(" / ".join(filter(None, (run.namespace, run.name or run.pipeline_name, run.id)))) or "unknown",
-    }
+    run = registration.run
+    made_by = redact(" / ".join(filter(None, (run.namespace, run.name or run.pipeline_name, run.id))))
+    facts = vars(registration.card) | {"location": registration.uri, "run": made_by or "unknown"}
     lines = ["Registration", *(f"  {name}: {value}" for name, value in facts.items() if value)]
     lines += [f"    {name} = {value!r}" for name, value in sorted(registration.properties.items())]
     return "\n".join(lines)
