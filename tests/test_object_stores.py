@@ -158,6 +158,7 @@ def test_kserve_reads_back_every_key_that_was_not_warned_of(key: str) -> None:
             "https://a.blob.core.windows.net/m?sv=1&sig=REDACTED&se=2",
         ),
         ("https://h/m?X-Amz-Signature=hunter2", "https://h/m?X-Amz-Signature=REDACTED"),
+        ("https://h/m?X-Amz-Credential=hunter2&X-Amz-Date=1", "https://h/m?X-Amz-Credential=REDACTED&X-Amz-Date=1"),
         ("https://h/m?Signature=hunter2&Expires=1", "https://h/m?Signature=REDACTED&Expires=1"),
         ("https://h/m?private_token=hunter2", "https://h/m?private_token=REDACTED"),
         ("https://h/m?api_key=hunter2", "https://h/m?api_key=REDACTED"),
