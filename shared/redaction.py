@@ -11,7 +11,7 @@ HIDDEN = "[REDACTED]"
 # Keys, in words with a blank between them, that name a credential.
 CREDENTIAL_NAME = re.compile(
     r"passw|passphrase|credential|authorization|secret$|token$|(api|access) tokens"
-    r"|(pwd|secrets?|creds?|bearer|cookies?|sig|db ?pass)\b|\b(auth|dsn|pat|connection string)$|^pass$"
+    r"|\b(pwd|secrets?|creds?|bearer|cookies?|sig|db ?pass)\b|\b(auth|dsn|pat|connection string)$|^pass$"
     r"|(api|access|private|secret|account|storage|encryption|ssh|openai|wandb|hf) ?keys?\b"
 )
 # Tokens that are a piece of text.

@@ -96,6 +96,7 @@ OPEN_KEYS = [
     *("author", "authors", "authority", "key", "keys", "key_metric", "primary_key", "public_key", "sort_key", "monkey"),
     *(
         "secretary",
+        "sacred",
         "compass",
         "forward_pass",
         "bypass",
