@@ -88,9 +88,12 @@ def check_kept_properties(http: Http, name: str, are_one: bool) -> None:
     path = f"registered_models/{model['id']}"
     kept = model["customProperties"]
     assert kept in ([{"Loss": double(2)}, {"loss": double(1)}] if are_one else [both])
-    _, changed = http.call("PATCH", path, {"customProperties": {"Loss": double(3), "loss": double(4)}})
-    assert list(changed["customProperties"]) == list(kept)
-    assert {value["double_value"] for value in changed["customProperties"].values()} <= {3, 4}
+    for spellings in (("Loss", "loss"), ("loss", "Loss")):
+        _, changed = http.call(
+            "PATCH", path, {"customProperties": dict(zip(spellings, map(double, (3, 4)), strict=True))}
+        )
+        assert set(changed["customProperties"]) == set(kept)
+        assert {value["double_value"] for value in changed["customProperties"].values()} <= {3, 4}
     _, renamed = http.call("PATCH", path, {"customProperties": {"LOSS": double(5)}})
     assert renamed["customProperties"] == {"LOSS": double(5)}
     assert http.items("registered_models", f"name = '{name}' AND loss = 5") == ([name] if are_one else [])

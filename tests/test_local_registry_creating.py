@@ -206,6 +206,7 @@ def test_a_string_that_poses_as_a_struct_is_kept_and_makes_every_list_unreadable
         assert http.get(unreadable)[0] == 400
     assert http.call("PATCH", f"model_versions/{version['id']}", {"customProperties": {}})[0] == 400
     assert http.call("POST", "registered_models", body)[0] == 500
+    assert http.get(f"registered_models/{registry.models()[-1]['id']}")[0] == 500
     assert http.get("registered_models")[0] == 400
 
 
