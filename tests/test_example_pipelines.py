@@ -200,15 +200,19 @@ def test_without_the_tests_beside_it_the_script_says_what_is_missing(tmp_path: P
     assert done.stderr.strip().splitlines()[-1].startswith("Run this script in a clone: ")
 
 
-def test_the_examples_load_by_path_where_the_package_is_not_installed(tmp_path: Path) -> None:
+def test_the_examples_load_and_compile_by_path_where_the_package_is_not_installed(tmp_path: Path) -> None:
     alone = copied_without_tests(tmp_path)
     program = f"""
 import importlib.util, sys
+from kfp import compiler
 sys.modules["kfp_model_registry"] = None
 spec = importlib.util.spec_from_file_location("examples", {str(alone)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 print(module.train_and_register.name, module.model_registry.name)
+compiler.Compiler().compile(module.register_finetuned_model, "pipeline.yaml")
 """
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert shown.stdout.split() == ["train-and-register", "model-registry"]
+    task = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_bytes()))["root"]["dag"]["tasks"]["model-registry"]
+    assert "model_uri" in task["inputs"]["parameters"]
