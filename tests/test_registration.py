@@ -80,6 +80,16 @@ def test_a_registration_is_a_live_model_version_and_artifact(registry_url: str) 
     }
 
 
+def test_a_new_model_gets_its_labels_and_its_type(registry_url: str) -> None:
+    name = fresh_name()
+    custom = {"approved": "", "model_type": "predictive", "team": "vision"}
+    register(registry_url, model_name=name, custom_properties=custom)
+    assert values(models_named(registry_url, name)[0]) == {"approved": "", "model_type": "predictive"}
+    register(registry_url, model_name=name, model_version="2.0.0", custom_properties={"later": ""})
+    assert values(models_named(registry_url, name)[0]) == {"approved": "", "model_type": "predictive"}
+    assert values(versions_of(registry_url, name)[0]).items() >= custom.items()
+
+
 @pytest.mark.parametrize("run_id", ["run-1", ""])
 def test_a_rerun_returns_the_same_id_and_doubles_nothing(registry_url: str, run_id: str) -> None:
     name = fresh_name()
@@ -192,6 +202,7 @@ def test_update_replaces_what_the_component_wrote_and_keeps_what_people_added(re
     register(registry_url, model_name=name, custom_properties={"training_loss": 1, "note": "old", "eval_old": 1})
     (version,) = versions_of(registry_url, name)
     by_hand = {"production": text(""), "reviewed by": text("ada"), "rank": {"metadataType": "MetadataIntValue"}}
+    by_hand |= {"best_metric": text("eval_old"), "best_score": text("1")}  # as an older run leaves them
     by_hand["rank"]["int_value"] = "7"
     call(
         registry_url,
@@ -223,6 +234,15 @@ def test_update_replaces_what_the_component_wrote_and_keeps_what_people_added(re
     (artifact,) = version["artifacts"]
     assert (artifact["uri"], artifact["modelSourceId"], artifact["state"]) == ("gs://second/model", "run-2", "LIVE")
     assert not artifact.get("modelSourceName"), "the link must not lead to the older run's name"
+
+
+def test_an_update_stores_no_empty_description_where_there_was_none(registry_url: str) -> None:
+    name = fresh_name()
+    add_version(registry_url, name)
+    register(registry_url, model_name=name, on_existing_version="update", author="")
+    (version,) = versions_of(registry_url, name)
+    assert "description" not in version
+    assert "author" not in version
 
 
 def test_increment_takes_the_patch_beyond_the_highest_and_a_retry_finds_it(registry_url: str) -> None:
@@ -382,16 +402,25 @@ def test_an_update_may_change_what_type_a_value_has(registry_url: str) -> None:
 
 def test_values_that_no_client_model_parses_do_no_harm(registry_url: str) -> None:
     name = fresh_name()
-    structs = {"metadataType": "MetadataStructValue", "struct_value": "eyJhIjogMX0="}
     big = {"metadataType": "MetadataIntValue", "int_value": "2147483647"}
-    add_version(registry_url, name, version="0.9.0", customProperties={"tree": structs})
-    add_version(registry_url, name, uri="gs://old", customProperties={"big": big})
-    for version in ("0.9.0", "1.0.0"):
-        register(registry_url, model_name=name, model_version=version, on_existing_version="skip")
-    register(registry_url, model_name=name, on_existing_version="update")
-    (_, version) = versions_of(registry_url, name)
-    assert version["customProperties"]["big"] == big
+    version = add_version(registry_url, name, uri="", customProperties={"big": big})
+    add_artifact(registry_url, version, name="a", uri="gs://old", customProperties={"big": big})
+    for _ in range(2):
+        register(registry_url, model_name=name, on_existing_version="update")
+    (version,) = versions_of(registry_url, name)
+    assert version["customProperties"]["big"] == version["artifacts"][0]["customProperties"]["big"] == big
     assert values(version)["pipeline_run_id"] == version["artifacts"][0]["modelSourceId"] == "run-1"
+
+
+@pytest.mark.parametrize("policy", ["skip", "increment"])
+def test_another_s_struct_does_no_harm_where_its_version_stays(registry_url: str, policy: str) -> None:
+    name = fresh_name()
+    tree = {"metadataType": "MetadataStructValue", "struct_value": "eyJhIjogMX0="}
+    version = add_version(registry_url, name, uri="", customProperties={"tree": tree})
+    add_artifact(registry_url, version, name="a", uri="gs://old", customProperties={"tree": tree})
+    before = versions_of(registry_url, name)
+    register(registry_url, model_name=name, on_existing_version=policy)
+    assert versions_of(registry_url, name)[:1] == before
 
 
 def test_a_name_of_the_greatest_length_registers_and_is_found_again(registry_url: str) -> None:
