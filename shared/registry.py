@@ -134,7 +134,7 @@ class Registry:
             if reply.status == 409:
                 raise self.name_taken(path, body["name"], what)
 
-    def update(self, path: str, present: JSON, fields: JSON, what: str) -> JSON:
+    def update(self, path: str, present: JSON, fields: JSON, what: str) -> bool:
         """Change an entity, unless it says all that already.
 
         Args:
@@ -144,10 +144,10 @@ class Registry:
             what: What it is, for errors.
 
         Returns:
-            The entity as the server shows it afterwards; `present` itself if nothing was sent.
+            Whether a request was made.
         """
         if all(present.get(field) == value or not (value or present.get(field)) for field, value in fields.items()):
-            return present
+            return False
         # A PATCH without a state turns ARCHIVED into LIVE (measured).
         body = fields | given(state=present.get("state"))
         tries = self.session.ask("PATCH", path, [], body)
@@ -158,7 +158,7 @@ class Registry:
         self.has_written = True
         self.held.append(f"the update of {what}")
         self.warn_of_merged(body, tries[-1])
-        return dict(tries[-1].document)
+        return True
 
     def touch(self, model: JSON) -> None:
         """Move a model up in the UI's list, which the last change orders (measured); a failure is a remark."""

@@ -9,7 +9,6 @@ If two runs race for one version name, it belongs to the run whose artifact the 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from .address import Server
 from .properties import remark
@@ -163,46 +162,49 @@ def written(registry: Registry, claim: Claim, registration: Registration) -> Cla
     """Write a version and its artifacts, read both back, and repeat that if another update came in between.
 
     A PATCH has no condition, so two updates at once could leave the version of one run with the artifact of the other.
-    Each goes on until it reads both as its own requests left them: twenty at once all end so (measured).
+    Each goes on until it reads both as its own: of twenty at once all end so, and the last one's is what stays
+    (measured; a PATCH locks its entity, by the server's source).
     """
     claim = claim if claim.artifacts else completed(registry, claim, registration)
     path = f"/model_versions/{claim.version['id']}"
-    for attempt in count():
-        sent = sent_changes(registry, claim, registration)
-        if sent == claim:
-            break
+    attempt = 0
+    while sends_changes(registry, claim, registration):
         version = registry.read(path)
         claim = replace(claim, version=version, artifacts=model_artifacts(registry, version))
-        if claim == sent and names_only(claim, registration):
+        if names_only(claim, registration):
             break
         what = f"version {version['name']!r} of {claim.model['name']!r} (version ID {version['id']})"
         give_way(registry, attempt, what, ", so it may now mix two runs")
+        attempt += 1
     return replace(claim, is_ours=True)
 
 
-def sent_changes(registry: Registry, claim: Claim, registration: Registration) -> Claim:
-    """Send what version and artifacts do not say yet; return them as the answers show them.
+def sends_changes(registry: Registry, claim: Claim, registration: Registration) -> bool:
+    """Send what version and artifacts do not say yet; tell whether there was anything.
 
     The artifact comes first: by it a step that dies in between finds its version again.
     """
-    version, artifacts = claim.version, []
+    version, is_changed = claim.version, False
     fields = registration.artifact_fields()
     for artifact in claim.artifacts:
         # An unknown run keeps no link to an older one, and no storageKey or storagePath leads elsewhere than a new URI.
         links = "modelSource" if artifact.get("uri") == registration.uri else ("modelSource", "storage")
         stale = {name: "" for name in artifact if name.startswith(links) and name not in fields}
         path = f"/model_artifacts/{artifact['id']}"
-        artifacts.append(registry.update(path, artifact, fields | stale, "the model artifact"))
+        is_changed |= registry.update(path, artifact, fields | stale, "the model artifact")
     fields = registration.version_fields(version)
-    present = version.get("customProperties") or {}
     remark(
         "Properties of others that ours replace, since their names differ in case alone",
-        [name for name in present if name not in fields["customProperties"] and not OWN_NAMES.match(name)],
+        [
+            name
+            for name in version.get("customProperties") or {}
+            if name not in fields["customProperties"] and not OWN_NAMES.match(name)
+        ],
     )
     # Who changed the artifact writes the version, too, whatever it said: another update may be about to write it.
-    shown = version if artifacts == [*claim.artifacts] else {"state": version.get("state")}
+    present = {"state": version.get("state")} if is_changed else version
     path, what = f"/model_versions/{version['id']}", f"the version {version['name']!r}"
-    return replace(claim, version=registry.update(path, shown, fields, what), artifacts=artifacts)
+    return registry.update(path, present, fields, what) or is_changed
 
 
 def names_only(claim: Claim, registration: Registration) -> bool:
@@ -220,19 +222,21 @@ def next_free_version(registry: Registry, model: JSON, registration: Registratio
     (measured).
     """
     stem, _ = semantic_version(registration.card.version_name) or ("", 0)
-    for attempt in count():
-        siblings = {
-            parsed[1]: version
+    attempt = 0
+    while True:
+        siblings = [
+            (parsed[1], version)
             for version in registry.listed(f"{MODELS}/{model['id']}/versions", f"name LIKE '{stem}%'")
             if (parsed := semantic_version(str(version.get("name")))) and parsed[0] == stem
-        }
-        if not attempt and (claim := earlier_try(registry, model, registration, list(siblings.values()))):
+        ]
+        if not attempt and (claim := earlier_try(registry, model, registration, [version for _, version in siblings])):
             return claim
-        claim = claimed(registry, model, registration, f"{stem}{max(siblings, default=0) + 1}")
+        highest = max((patch for patch, _ in siblings), default=0)
+        claim = claimed(registry, model, registration, f"{stem}{highest + 1}")
         if claim.is_ours:
             return claim
         give_way(registry, attempt, f"the next version of {model['name']!r}")
-    raise AssertionError("count() has no end")
+        attempt += 1
 
 
 def earlier_try(registry: Registry, model: JSON, registration: Registration, versions: list[JSON]) -> Claim | None:

@@ -114,6 +114,17 @@ def test_a_retry_that_increments_leaves_another_steps_half_made_version_alone(
     assert held == [("1.0.0", ["gs://theirs/model"]), ("1.0.1", ["gs://ours/a"]), ("1.0.2", ["gs://ours/b"])]
 
 
+def test_a_retry_finds_the_version_that_it_took_beside_a_pre_release_of_the_same_number(
+    registry: LocalRegistry,
+) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
+    register(registry.url, on_existing_version="increment")
+    registry.add_version(model["id"], "1.0.1-rc.1")
+    register(registry.url, on_existing_version="increment")
+    assert [version["name"] for version in registry.versions()] == ["1.0.0", "1.0.1", "1.0.1-rc.1"]
+
+
 def test_a_retry_that_increments_asks_only_for_what_it_needs(registry: LocalRegistry) -> None:
     model = registry.add_model("fine-tuned-model")
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
