@@ -92,10 +92,8 @@ def read_results(path: str) -> Members:
             members = read_outline(file, WANTED)
         results = as_lm_eval(members)
         if not tables(results):
-            found = ", ".join([*members, *(f"results.{name}" for name in dict_at(members, "results"))])
-            raise ValueError(
-                f"expected lm-eval's `results`, a table of scores a task, or Eval Hub's; found: {found[:300]}"
-            )
+            found = ", ".join([*members, *(f"results.{name}" for name in dict_at(members, "results"))])[:300]
+            raise ValueError(f"expected lm-eval's `results`, a table of scores a task, or Eval Hub's; found: {found}")
     except (OSError, ValueError) as error:
         log.warning("The evaluation results could not be read (%s): only their location is recorded.", error)
         return {}

@@ -134,6 +134,20 @@ def test_without_an_address_nothing_is_registered_and_all_is_printed(
         assert part in printed
 
 
+def test_what_is_printed_is_what_is_registered(registry: LocalRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+    signed = "https://models.example/digits?sig=abcdefgh&version=1"
+    custom = {"max_key": "0.5", "note": "password=hunter2"}
+    register(registry.url, model_uri=signed, model_version="token=1", custom_properties=custom)
+    (version,), (artifact,) = registry.versions(), registry.artifacts()
+    printed = capsys.readouterr().out
+    assert f"location: {artifact['uri']}\n" in printed
+    assert f": {version['name']}\n" in printed
+    for name, value in version["customProperties"].items():
+        assert f"    {name} = {value['string_value']!r}\n" in printed
+    assert "hunter2" not in printed
+    assert "abcdefgh" not in printed
+
+
 def test_without_an_address_even_a_missing_model_is_only_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert model_registry.python_func(pvc_mount_path="") == "SKIPPED"
     assert "There is no model to register" in capsys.readouterr().out

@@ -506,6 +506,104 @@ def test_brackets_nested_to_any_depth_are_skipped() -> None:
         assert found == {"r": [1.0]}
 
 
+SAMPLE = {"id": 1, "problem": "1 + 1 = {?}", "model_outputs": ["2"], "metadata": {"level": {"a": [1]}}, "correct": True}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (  # evalchemy
+            {
+                "results": {
+                    "AIME24": {
+                        "accuracy": 0.5,
+                        "num_total": 30,
+                        "run_stats": [{"accuracy": 0.5}],
+                        "examples": [SAMPLE],
+                    },
+                    "MATH500": {"examples": [SAMPLE], "accuracy": 0.75},
+                },
+                "config": {"model": "hf", "limit": None, "model_args": {"pretrained": "m"}},
+                "git_hash": "abc",
+            },
+            {
+                "best_metric": "eval_MATH500_accuracy",
+                "best_score": 0.75,
+                "eval_AIME24_accuracy": 0.5,
+                "eval_AIME24_num_total": 30.0,
+                "eval_MATH500_accuracy": 0.75,
+                "eval_harness_git_hash": "abc",
+            },
+        ),
+        (  # lighteval
+            {
+                "config_general": {"model_name": "m", "generation_parameters": {"seed": 1}},
+                "results": {
+                    "lighteval|gsm8k|0": {"extractive_match": 0.5, "extractive_match_stderr": 0.01},
+                    "all": {"extractive_match": 0.5, "extractive_match_stderr": 0.02},
+                },
+                "versions": {"lighteval|gsm8k|0": 0},
+                "config_tasks": {"lighteval|gsm8k": {"metrics": [{"metric_name": "extractive_match"}]}},
+            },
+            {
+                "best_metric": "eval_lighteval_gsm8k_0_extractive_match",
+                "best_score": 0.5,
+                "eval_lighteval_gsm8k_0_extractive_match": 0.5,
+                "eval_lighteval_gsm8k_0_extractive_match_stderr": 0.01,
+                "eval_all_extractive_match": 0.5,
+                "eval_all_extractive_match_stderr": 0.02,
+            },
+        ),
+        (  # lmms-eval
+            {
+                "results": {
+                    "mme": {"alias": "mme", "mme_perception_score,none": 1500.5, "submission,none": [], " ": " "},
+                    "mmmu_val": {"alias": "mmmu_val", "mmmu_acc,none": 0.375, "mmmu_acc_stderr,none": "N/A"},
+                },
+                "group_subtasks": {"mme": [], "mmmu_val": []},
+                "higher_is_better": {"mme": {"mme_perception_score": True}, "mmmu_val": {"mmmu_acc": True}},
+                "n-shot": {"mme": 0, "mmmu_val": 0},
+                "lmms_eval_version": "unknown@unknown",
+            },
+            {
+                "best_metric": "eval_mmmu_val_mmmu_acc",
+                "best_score": 0.375,
+                "eval_mme_mme_perception_score": 1500.5,
+                "eval_mmmu_val_mmmu_acc": 0.375,
+                "eval_num_fewshot": 0.0,
+            },
+        ),
+    ],
+    ids=["evalchemy", "lighteval", "lmms-eval"],
+)
+def test_a_harness_that_writes_its_own_kind_of_tables(content: Any, expected: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    assert recorded(tmp_path / "results.json") == expected
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        '{"results": {"t": {"acc,none": 0.5, "examples": HUGE}}}',
+        '{"results": {"samples": HUGE, "t": {"acc,none": 0.5}}}',
+        '{"config": {"tasks": HUGE, "of": {"a": HUGE}}, "results": {"t": {"acc,none": 0.5}}}',
+        '{"n-samples": {"t": {"effective": HUGE}}, "results": {"t": {"acc,none": 0.5}}}',
+        '{"n-shot": HUGE, "higher_is_better": {"t": HUGE}, "results": {"t": {"acc,none": 0.5}}}',
+    ],
+)
+def test_what_stands_in_a_score_s_place_and_is_none_takes_no_memory(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    huge = "[" + ", ".join([json.dumps(SAMPLE)] * 60_000) + "]"
+    path.write_text(place.replace("HUGE", huge))
+    del huge
+    tracemalloc.start()
+    try:
+        assert recorded(path)["eval_t_acc"] == 0.5
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("member", ["samples", "pretty_env_info"])
 def test_a_huge_member_is_never_held_in_memory(member: str, tmp_path: Path) -> None:
     sample = json.dumps(
