@@ -145,22 +145,6 @@ def merged_properties(present: JSON, properties: Properties) -> JSON:
     return others | {name: typed(value) for name, value in properties.items()}
 
 
-def without_retyped(present: JSON, properties: JSON) -> JSON:
-    """Leave out the properties whose type changes, as from "N/A" to 0.7.
-
-    Servers before 0.3.9 keep such a value unless it was gone in between (their source, internal/db/service).
-
-    Args:
-        present: The property map as the server shows it.
-        properties: The map as it shall be.
-
-    Returns:
-        The map to write first, if it is shorter.
-    """
-    types = {name: value.get("metadataType") for name, value in present.items() if isinstance(value, dict)}
-    return {name: value for name, value in properties.items() if types.get(name) in (None, value.get("metadataType"))}
-
-
 def semantic_version(name: str) -> tuple[str, int] | None:
     """Split a semantic version before its patch.
 

@@ -338,6 +338,18 @@ def test_what_a_database_merged_is_named_with_what_it_holds_now(capsys: pytest.C
     assert (f"{kept!r} now holds {held[kept]!r}" in warning) == (held[kept] != sent[kept])
 
 
+def test_a_value_that_a_server_before_0_3_9_keeps_as_its_type_changes_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with LocalRegistry(keeps_old_types=True) as registry:
+        register(registry.url, custom_properties={"eval_acc": "N/A"})
+        register(registry.url, custom_properties={"eval_acc": 0.7})
+        held = values(registry.versions()[0])["eval_acc"]
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if "kept properties otherwise" in line]
+    assert held == "N/A"
+    assert "'eval_acc' now holds 'N/A'" in warning
+
+
 def test_a_property_of_others_whose_name_differs_in_case_alone_is_named(
     registry_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
