@@ -62,7 +62,7 @@ def request_rows() -> Iterator[Row]:
             spent[name] = [
                 cost(connection, contender, url=url, model="m", version=version) for version in ("1.0.0", "1.1.0")
             ]
-    for index, (what, goal) in enumerate((("a new model", 4), ("a new version of a known model", 3))):
+    for index, (what, goal) in enumerate((("a new model", 4), ("a new version of a known model", 4))):
         (requests, connections), (theirs, their_connections) = spent["component"][index], spent["plain client"][index]
         met = requests <= goal and connections == 1
         yield (
@@ -116,9 +116,15 @@ def time_rows(folder: Path) -> Iterator[Row]:
 
 
 def size_rows() -> Iterator[Row]:
-    """What the program takes of the strings that carry it to the pod, with the metrics of an evaluation on MMLU."""
-    from tests.pod_strings import LONGEST, LONGEST_PROGRAM, SHARES, longest
-    from tests.shipped import compiled, program
+    """What the program takes of the strings that carry it to the pod, and of the run's Workflow object.
+
+    An evaluation logs the metrics of MMLU.
+    """
+    from kfp_model_registry import model_registry
+
+    from tests.pod_strings import LARGEST, LONGEST, LONGEST_PROGRAM, SHARES, longest, workflow_object
+    from tests.shipped import compiled, light, program
+    from tests.test_fits import rounds
 
     size = len(program().encode())
     yield "the compiled program", f"{size:,} bytes", "", f"≤ {LONGEST_PROGRAM:,}", verdict(size <= LONGEST_PROGRAM)
@@ -130,6 +136,17 @@ def size_rows() -> Iterator[Row]:
             "",
             f"≤ {share:.0%}",
             verdict(hop.share <= share),
+        )
+    one = workflow_object(compiled())
+    yield "Workflow object of a run that is one registration (KFP 2.17)", f"{one.size:,} bytes", "", "", ""
+    for what, registration, times in (("", model_registry, 3), (", light steps", light, 10)):
+        looped = workflow_object(compiled(rounds(registration)), times)
+        yield (
+            f"Workflow object of {times} rounds of train, evaluate, register{what}, its nodes packed",
+            f"{looped.packed:,} bytes, {looped.share:.0%} of {LARGEST:,}",
+            "",
+            "< 100%",
+            verdict(looped.share < 1),
         )
 
 

@@ -25,7 +25,7 @@ Argo = Literal["3.5", "4.0"]
 JSON = dict[str, Any]
 
 # Every cluster has to start the step: what older Argo bears decides, and what the program leaves is the evaluation's.
-LONGEST_PROGRAM = 36_864
+LONGEST_PROGRAM = 32_768
 SHARES: dict[Argo, float] = {"4.0": 0.5, "3.5": 0.9}
 
 
