@@ -206,8 +206,9 @@ def training_properties(metrics: dict[str, Any], model: dict[str, Any]) -> Prope
     Returns:
         The properties.
     """
-    about = [(key, value) for key, value in model.items() if key not in ELSEWHERE and not str(value).startswith("/")]
-    return named_properties("training", metric_entries(metrics) + metric_entries(dict(about)))
+    about = metric_entries({key: value for key, value in model.items() if key not in ELSEWHERE})
+    lasting = [(key, value) for key, value in about if not str(value).startswith("/")]
+    return named_properties("training", metric_entries(metrics) + lasting)
 
 
 def joined_properties(run: Properties, custom: Properties, evaluation: Properties, training: Properties) -> Properties:

@@ -226,7 +226,7 @@ def test_kfps_own_keys_are_not_recorded() -> None:
 def test_what_the_training_step_wrote_on_its_model_is_recorded() -> None:
     model = {
         "framework": "pytorch",
-        "dataset": {"struct": {"name": "digits", "rows": 1797}},
+        "dataset": {"struct": {"name": "digits", "rows": 1797, "path": "/data/digits"}},
         "tags": {"list": ["vision", 2.0]},
         "best": True,
         "hf_token": "swordfish",
