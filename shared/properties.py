@@ -113,7 +113,12 @@ def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
         The text without NUL (refused), lone surrogates (no UTF-8) and `mlmd-struct::`: a text that begins with it makes
         all lists that hold it unreadable (measured).
     """
-    text = text.encode("utf-8", "replace").decode().replace("\0", "?").replace("mlmd-struct::", "mlmd_struct::")
+    text = (
+        text.encode("utf-8", "replace")
+        .decode()
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")
+        .replace("mlmd-struct::", "mlmd_struct::")
+    )
     if len(text) > longest:
         ending = f"… [cut from {len(text):,} characters]"
         text = text[: longest - len(ending)] + ending

@@ -119,9 +119,9 @@ def test_texts_that_no_registry_stores_cost_a_character_and_no_registration(regi
     for _ in range(2):
         register(registry.url, **{name: f"{name} \0 \ud800" for name in (*texts, *runs)})
     (version,), (artifact,) = registry.versions(), registry.artifacts()
-    assert version["author"] == "author ? ?"
-    assert artifact["modelFormatName"] == "model_format_name ? ?"
-    assert artifact["modelSourceId"] == "source_pipeline_run_id ? ?"
+    assert version["author"] == "author \N{REPLACEMENT CHARACTER} ?"
+    assert artifact["modelFormatName"] == "model_format_name \N{REPLACEMENT CHARACTER} ?"
+    assert artifact["modelSourceId"] == "source_pipeline_run_id \N{REPLACEMENT CHARACTER} ?"
 
 
 @pytest.mark.parametrize("address", ["", "   ", "{{$.inputs.parameters['address']}}"])
