@@ -432,7 +432,7 @@ def test_a_retry_finds_its_version_whatever_the_runs_id_looks_like(registry: Loc
 
 def test_a_retry_finds_a_version_by_its_artifact_whatever_the_runs_id_looks_like(registry: LocalRegistry) -> None:
     model = registry.add_model("fine-tuned-model")
-    stored = "run ?"
+    stored = "run \N{REPLACEMENT CHARACTER}"
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://b/k", modelSourceId=stored)
     assert register(registry.url, source_pipeline_run_id="run \0", model_uri="gs://b/k") == model["id"]
 
