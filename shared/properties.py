@@ -21,12 +21,8 @@ LONGEST_NAME = 255  # characters; more are a 500 from the server (measured)
 LONGEST_TEXT = 4096
 MOST_PROPERTIES = 1000
 KFP_KEYS = ("display_name", "store_session_info", "_kfp_workspace")
-ELSEWHERE = (
-    "model_name",
-    "pvc_model_dir",
-    "context",
-    "model_names",
-)  # recorded as base model, location and test scores
+# Of a model, what is recorded as base model, location and test scores.
+ELSEWHERE = ("model_name", "pvc_model_dir", "context", "model_names")
 
 log = logging.getLogger("model_registry")
 
@@ -113,12 +109,8 @@ def stored_text(text: str, longest: int = LONGEST_TEXT) -> str:
         The text without NUL (refused), lone surrogates (no UTF-8) and `mlmd-struct::`: a text that begins with it makes
         all lists that hold it unreadable (measured).
     """
-    text = (
-        text.encode("utf-8", "replace")
-        .decode()
-        .replace("\0", "\N{REPLACEMENT CHARACTER}")
-        .replace("mlmd-struct::", "mlmd_struct::")
-    )
+    text = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = text.replace("mlmd-struct::", "mlmd_struct::")
     if len(text) > longest:
         ending = f"… [cut from {len(text):,} characters]"
         text = text[: longest - len(ending)] + ending
