@@ -85,7 +85,7 @@ def registry_base_url(address: str, port: int, is_secure: bool = False) -> str:
         ValueError: It is no address.
     """
     refusal = ValueError(
-        f"registry_address={redact(address)!r} is no server address: write a host, host:port, [IPv6]:port or an "
+        f"registry_address={redact(address.rpartition('@')[2])!r} is no server address: write a host, host:port, [IPv6]:port or an "
         "http(s):// URL, without user name, query or fragment. Nothing was sent."
     )
     text = address.strip()

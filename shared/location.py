@@ -119,9 +119,8 @@ def locate_model(
     elif model_uri.startswith("/"):
         location = path_location(model_uri, mounts)
     elif model_uri:
-        raise ValueError(
-            f"model_uri {redact(model_uri)!r} is neither a URI nor an absolute path. Nothing was registered."
-        )
+        shown = redact(model_uri.rpartition("@")[2])  # what stands before it may be a password
+        raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was registered.")
     else:
         location = artifact_location(artifact, workspace, mounts, exists)
     if (size := len(location.encode())) > LONGEST_URI:

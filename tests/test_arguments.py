@@ -51,6 +51,7 @@ from .subject import model_registry
         ({"registry_address": "[fd00::zz]"}, "is no server address"),
         ({"registry_address": "http:/registry"}, "is no server address"),
         ({"registry_address": "http://ada@registry"}, "is no server address"),
+        ({"registry_address": "ada:hunter2@registry"}, "registry_address='registry' is no server address"),
         ({"registry_address": "a..b"}, "is no server address"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "/etc/passwd"}, "leaves pvc_mount_path='/tmp'"),
         ({"pvc_mount_path": "/tmp", "shared_log_file": "a/../../etc/passwd"}, "leaves pvc_mount_path"),

@@ -219,7 +219,7 @@ def test_no_model_at_all_is_refused() -> None:
         locate(mount="", final_model=True)
 
 
-@pytest.mark.parametrize("uri", ["password=hunter2", "b/k?sig=hunter2"])
+@pytest.mark.parametrize("uri", ["password=hunter2", "b/k?sig=hunter2", "ada:hunter2@store/model"])
 def test_what_is_no_uri_is_refused_without_its_credentials(uri: str) -> None:
     with pytest.raises(ValueError, match="neither a URI nor an absolute path") as refused:
         locate(model_uri=uri)
