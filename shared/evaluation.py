@@ -127,8 +127,10 @@ def as_lm_eval(members: Members) -> Members:
     runs = [run for run in said["benchmarks"] if isinstance(run, dict)]
     for run in sorted(runs, key=lambda run: number_of(run.get("benchmark_index")) or 0):
         name = f"{run.get('provider_id')}/{run.get('id')}"
-        earlier = sum(table.get("alias") == name for table in tables.values())
-        task = f"{name}_{earlier + 1}" if earlier else name
+        task, number = name, 1
+        while task in tables:
+            number += 1
+            task = f"{name}_{number}"
         about = dict_at(run, "additional_info")
         tables[task] = dict_at(run, "metrics") | dict_at(run, "test") | {"alias": name}
         limits[task], shots[task] = about.get("limit"), about.get("num_fewshot")
