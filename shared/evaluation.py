@@ -229,9 +229,13 @@ def best_score(scores: list[Score], results: Members) -> Score | None:
 
 
 def tables(results: Members) -> dict[str, Members]:
-    """Return what stands under each task and group."""
+    """Return what stands under each task and group; a table of tables alone, as NeMo writes it, is none of scores."""
     found = dict_at(results, "groups") | dict_at(results, "results")
-    return {task: table for task, table in found.items() if isinstance(table, dict) and table}
+    return {
+        task: table
+        for task, table in found.items()
+        if isinstance(table, dict) and any(value not in ({}, []) for value in table.values())
+    }
 
 
 def lm_scores(results: Members) -> tuple[list[Score], list[str]]:
