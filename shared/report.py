@@ -85,18 +85,21 @@ def named(claim: Claim) -> str:
 def append_log_line(path: str, what: str, claim: Claim) -> None:
     """Append the shared log's line in one write, so that lines of steps that end together do not mix.
 
-    Nothing is written without a log or without news. A failure is a warning: the model is registered by now.
+    A line that is there already is written again only with news: so a try that died before its line gets one. A failure
+    is a warning: the model is registered by now.
 
     Args:
         path: The shared log, "" for none.
         what: What `versions.register` answered.
         claim: The version that was registered.
     """
-    if not path or what not in ("registered", "updated"):
+    if not path or what == "skipped":
         return
-    line = f"Model Registry: {named(claim)} (ID: {claim.model['id']})\n"
+    line = f"Model Registry: {named(claim)} (ID: {claim.model['id']})\n".encode()
     try:
-        with open(path, "ab", buffering=0) as file:
-            file.write(line.encode())
+        with open(path, "a+b", buffering=0) as file:
+            file.seek(0)
+            if what != "confirmed" or line not in file.read():
+                file.write(line)
     except OSError as error:
         log.warning("The shared log %s was not written (%s); the registration is not affected.", path, error.strerror)

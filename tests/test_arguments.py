@@ -207,6 +207,12 @@ def test_a_rerun_that_finds_all_registered_adds_no_second_line_and_says_so(
     assert len(log.read_text().splitlines()) == 2, "what was corrected is news"
 
 
+def test_a_rerun_writes_the_line_that_a_try_left_out_as_it_died(registry: LocalRegistry, tmp_path: Path) -> None:
+    register(registry.url)
+    register(registry.url, pvc_mount_path=str(tmp_path))
+    assert (tmp_path / "pipeline_log.txt").read_text() == "Model Registry: fine-tuned-model v1.0.0 (ID: 1)\n"
+
+
 def test_is_secure_means_https_where_the_address_names_no_scheme(waits: list[float]) -> None:
     with (
         pytest.raises(ConnectionError, match=r"The registry at https://127\.0\.0\.1:\d+ ") as refused,
