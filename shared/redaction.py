@@ -11,8 +11,8 @@ HIDDEN = "[REDACTED]"
 # Keys, in words with a blank between them, that name a credential.
 CREDENTIAL_NAME = re.compile(
     r"passw|passphrase|credential|authorization|secret$|token$|(api|access) tokens"
-    r"|\b(pwd|secrets?|creds?|bearer|cookies?|sig|db ?pass)\b|\b(auth|dsn|pat|connection string)$|^pass$"
-    r"|(api|access|private|secret|account|storage|encryption|ssh|openai|wandb|hf) ?keys?\b"
+    r"|\b(pwd|secrets?|creds?|bearer|cookies?|sig|(db|user) ?pass)\b|\b(auth|dsn|pat|connection string)$|^pass$"
+    r"|(api|access|private|secret|account|storage|encryption|ssh|openai|wandb|hf|kaggle) ?keys?\b"
 )
 # Tokens that are a piece of text.
 TEXT_TOKEN_NAME = re.compile(r"\b(bos|eos|pad|unk|sep|cls|mask|start|end|image|audio|video|max) ?token$")

@@ -30,7 +30,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJlLWhlcmU"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
 
 SECRET_KEYS = [
-    *("password", "PASSWORD", "db_password", "dbPassword", "mypasswd", "passphrase", "pwd", "DB_PASS"),
+    *("password", "PASSWORD", "db_password", "dbPassword", "mypasswd", "passphrase", "pwd", "DB_PASS", "user_pass"),
     *("secret", "client_secret", "clientSecret", "CLIENTSECRET", "secrets", "aws.secret.key", "secret_key"),
     *(
         "token",
@@ -56,7 +56,7 @@ SECRET_KEYS = [
         "ssh_key",
         "encryption_key",
     ),
-    *("AZURE_STORAGE_KEY", "account_key", "pass", "sig", "openai_key", "wandb-key"),
+    *("AZURE_STORAGE_KEY", "account_key", "pass", "sig", "openai_key", "wandb-key", "KAGGLE_KEY"),
     *(
         "credential",
         "credentials",
