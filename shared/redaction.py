@@ -35,7 +35,8 @@ SECRET_TEXT = re.compile(
 )
 # A name and what introduces its value on a line of a text: `password=…`, `"api_key": "…"`, `--hf-token …`.
 PAIR = re.compile(
-    r"""(?<![\w.-])(--)?([\w.-]+)(?:(?:\\?["']\]?)?\s{0,3}[:=][^\S\n]{0,3}\\?["']?|(?(1)\s{1,3}(?!--)["']?|(?!)))"""
+    r"""(?<![\w.-])(--)?([\w.-]+)(?:(?:\\?["']\]?)?(?:,\s{0,9}\\?["']value\\?["'])?"""  # {"name": "…", "value": "…"}
+    r"""\s{0,3}[:=][^\S\n]{0,3}\\?["']?|(?(1)\s{1,3}(?!--)["']?|(?!)))"""
 )
 PAIR_VALUE = re.compile(
     r"""(?<=")[^"\\]+|(?<=')[^'\\]+|(?:(?:bearer|basic|token) )?[^\s"'&,;\\\[({<][^\s"'&,;\\]*""", re.IGNORECASE

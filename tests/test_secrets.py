@@ -222,6 +222,8 @@ def test_a_text_that_is_none_stays(text: str) -> None:
         ("hf_use_auth_token:\nlora_r: 16", "hf_use_auth_token:\nlora_r: 16"),
         ("run.py --use_auth_token --model gpt2", "run.py --use_auth_token --model gpt2"),
         ("password=--abc123", "password=[REDACTED]"),
+        ('[{"name": "HF_TOKEN", "value": "abc def"}]', '[{"name": "HF_TOKEN", "value": "[REDACTED]"}]'),
+        ("{'name': 'LR', 'value': '1'}", "{'name': 'LR', 'value': '1'}"),
         ("password=token:abc lr=1", "password=[REDACTED] lr=1"),
         ("--token=--abc --lr 3", "--token=[REDACTED] --lr 3"),
     ],
