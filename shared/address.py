@@ -84,8 +84,9 @@ def registry_base_url(address: str, port: int, is_secure: bool = False) -> str:
     Raises:
         ValueError: It is no address.
     """
+    shown = redact(address.rpartition("@")[2])  # what stands before it may be a password
     refusal = ValueError(
-        f"registry_address={redact(address.rpartition('@')[2])!r} is no server address: write a host, host:port, [IPv6]:port or an "
+        f"registry_address={shown!r} is no server address: write a host, host:port, [IPv6]:port or an "
         "http(s):// URL, without user name, query or fragment. Nothing was sent."
     )
     text = address.strip()

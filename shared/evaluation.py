@@ -31,7 +31,7 @@ WANTED = re.compile(
     rb"|group_subtasks\{(?:\n.*\[)?|results\{\nbenchmarks\[(?:\n\{(?:\n(?:metrics|test|additional_info)\{)?)?))?"
 )
 # What stands beside the scores; `bypass` (999) is a predict-only run's.
-NO_SCORES = (
+NO_SCORES = [
     "name",
     "alias",
     "sample_len",
@@ -40,7 +40,7 @@ NO_SCORES = (
     "bypass",
     "bypass_stderr",
     "primary_score_metric",
-)
+]
 
 
 @dataclass(frozen=True)

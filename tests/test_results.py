@@ -387,7 +387,12 @@ def test_a_broken_or_foreign_file_costs_only_its_properties(
             "version, status, eval, results, samples, results.total_samples, results.scores",
         ),
         (  # NVIDIA's NeMo Evaluator
-            {"results": {"tasks": {"mmlu": {"metrics": {"score": {"scores": {"micro": {"value": 0.5}}}}}}, "groups": {}}},
+            {
+                "results": {
+                    "tasks": {"mmlu": {"metrics": {"score": {"scores": {"micro": {"value": 0.5}}}}}},
+                    "groups": {},
+                }
+            },
             "results, results.tasks, results.groups",
         ),
         ({"state": "skipped", "reason": "evalhub_url not provided"}, "state, reason"),
