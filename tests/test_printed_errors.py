@@ -1,4 +1,6 @@
-"""The README's "What to do when" shows what is really printed: each error is made here, its text must stand there."""
+"""OPERATIONS.md shows what is really printed: each error is made here, its text must stand there, and the README's table
+of failures must know it.
+"""
 
 # ruff: noqa: D103
 
@@ -14,8 +16,8 @@ from typing import Any
 import pytest
 
 from .certificates import certificate
+from .documents import BELOW, OPERATIONS, rows, section
 from .local_registry import LocalRegistry, Request, encoded_error
-from .readme import README
 from .registering import call, register
 from .subject import address
 from .test_connection import jwt
@@ -36,6 +38,19 @@ def mount_tokens(surroundings: Surroundings, kfp: str = "") -> None:
         claims: dict[str, Any] = {"sub": "system:serviceaccount:team-a:pipeline-runner", "aud": [audience]}
         (mounted / "token").write_text(jwt(**claims))
     patch.setattr(address, "known_server", functools.partial(address.known_server, account=str(account)))
+
+
+def bad_argument(surroundings: Surroundings) -> None:
+    register("registry", registry_port=0)
+
+
+def no_model(surroundings: Surroundings) -> None:
+    register("registry", model_uri="", pvc_mount_path="/workspace")
+
+
+def no_known_claim(surroundings: Surroundings) -> None:
+    surroundings[1].setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    register("registry", model_uri="/mnt/models/digits")
 
 
 def unreachable(surroundings: Surroundings) -> None:
@@ -92,6 +107,18 @@ def unknown_ca(surroundings: Surroundings) -> None:
         register(registry.url, registry_ca_path=other)
 
 
+def tls_port(surroundings: Surroundings) -> None:
+    with LocalRegistry() as registry:
+        registry.inject((400, "text/plain", b"Client sent an HTTP request to an HTTPS server.\n"))
+        register(registry.url)
+
+
+def login_page(surroundings: Surroundings) -> None:
+    with LocalRegistry() as registry:
+        registry.inject((200, "text/html", b"<html><title>Log in</title></html>"))
+        register(registry.url)
+
+
 def wrong_path(surroundings: Surroundings) -> None:
     with LocalRegistry(apis=()) as registry:
         register(registry.url)
@@ -113,6 +140,13 @@ def name_refused(surroundings: Surroundings) -> None:
     with LocalRegistry(collation="folding") as registry:
         register(registry.url, model_name="Digits")
         register(registry.url, model_name="digits")
+
+
+def body_refused(surroundings: Surroundings) -> None:
+    with LocalRegistry() as registry:
+        said = encoded_error(400, "author: this server takes letters only")
+        registry.inject((400, "application/json", said), match="POST .*/model_versions$|POST .*/versions$")
+        register(registry.url)
 
 
 def same_500(surroundings: Surroundings) -> None:
@@ -146,6 +180,9 @@ def others_keep_winning(surroundings: Surroundings) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Surroundings], Any]] = {
+    "An argument cannot be used": bad_argument,
+    "There is no model": no_model,
+    "No claim is known to hold the model": no_known_claim,
     "Nobody listens at the address": unreachable,
     "The server does not answer in time": no_answer_in_time,
     "The server wants a token (401)": no_token,
@@ -153,11 +190,14 @@ SCENARIOS: dict[str, Callable[[Surroundings], Any]] = {
     "The service account may not (403)": no_right,
     "The service mesh denies access (403)": denied_by_the_mesh,
     "The certificate is not trusted": unknown_ca,
+    "The port speaks TLS": tls_port,
     "The address is not the registry's": wrong_path,
+    "A login page answers": login_page,
     "The version exists": version_exists,
     "The model or version is archived": archived,
     "The database folds names": name_refused,
-    "The database cannot do it (the same 500 three times)": same_500,
+    "The registry refuses what it got": body_refused,
+    "The database cannot do it": same_500,
     "The server goes down half-way": down_half_way,
     "Others update the same version": others_keep_winning,
 }
@@ -178,17 +218,28 @@ def printed(scenario: Callable[[Surroundings], Any], surroundings: Surroundings)
     return text.replace(str(surroundings[0]), "/var/run/secrets")
 
 
+def shown_errors() -> dict[str, str]:
+    """The errors that OPERATIONS.md shows, by heading; their lines are broken there."""
+    below_headings = r"^### (.+)\n\n```text\n(.+?)\n```$"
+    found = re.findall(below_headings, section(OPERATIONS, "What to do when"), re.MULTILINE | re.DOTALL)
+    return {heading: " ".join(text.split()) for heading, text in found}
+
+
 @pytest.mark.parametrize("when", SCENARIOS)
-def test_the_readme_shows_what_is_printed(when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_document_shows_what_is_printed(when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = printed(SCENARIOS[when], (tmp_path, monkeypatch))
-    assert "Next: " in text
     assert "\n" not in text
-    below_heading = rf"^### {re.escape(when)}\n\n```text\n(.+?)\n```$"
-    shown = re.search(below_heading, README.partition("## What to do when")[2], re.MULTILINE | re.DOTALL)
-    assert shown is not None
-    assert " ".join(shown[1].split()) == " ".join(text.split())
+    assert shown_errors().get(when) == " ".join(text.split())
 
 
-def test_the_readme_shows_no_error_that_is_not_made_here() -> None:
-    section = README.partition("\n## What to do when\n")[2].partition("\n## ")[0]
-    assert re.findall(r"^### (.+)$", section, re.MULTILINE) == list(SCENARIOS)
+def test_the_document_shows_no_error_that_is_not_made_here() -> None:
+    assert re.findall(r"^### (.+)$", section(OPERATIONS, "What to do when"), re.MULTILINE) == list(SCENARIOS)
+
+
+def test_each_error_has_one_row_in_the_readmes_table_and_each_row_an_error() -> None:
+    said = [re.findall("`([^`]+)`", cells[0]) for cells in rows(section(BELOW, "When it fails"))]
+    errors = shown_errors()
+    assert {when: sum(any(words in text for words in row) for row in said) for when, text in errors.items()} == (
+        dict.fromkeys(errors, 1)
+    )
+    assert [words for row in said for words in row if not any(words in text for text in errors.values())] == []
