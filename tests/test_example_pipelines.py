@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
 import re
@@ -18,20 +17,14 @@ from typing import Any
 import pytest
 from kfp import compiler
 
+from .documents import ABOVE, BELOW, above_is_ours, blocks, section
 from .local_registry import LocalRegistry, plain_properties
-from .readme import ABOVE, BELOW, above_is_ours
 from .subject import example_pipelines, package
 
 yaml = pytest.importorskip("yaml")
 
 SCRIPT = Path(example_pipelines.__file__)
 PIPELINES = ["train_and_register", "register_finetuned_model"]
-
-
-def python_block(text: str) -> str:
-    """The one Python block of a part of the README."""
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    return str(block)
 
 
 def compiled(name: str, path: Path) -> bytes:
@@ -69,19 +62,10 @@ def copied_without_tests(folder: Path) -> Path:
 
 
 @above_is_ours
-def test_the_readme_shows_the_fine_tuning_pipeline_as_it_is() -> None:
-    functions = [
-        node for node in ast.parse(SCRIPT.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
-    ]
-    (pipeline,) = [function for function in functions if function.name == "register_finetuned_model"]
-    _, *statements, _ = [ast.unparse(node) for node in pipeline.body]  # without the docstring and the return
-    assert [ast.unparse(node) for node in ast.parse(python_block(ABOVE)).body] == statements
-
-
 def test_the_readmes_whole_pipeline_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kfp_model_registry", package)
     source = tmp_path / "pipeline.py"
-    source.write_text(python_block(BELOW), encoding="utf-8")
+    source.write_text(*blocks(ABOVE, "python"), encoding="utf-8")
     pipeline = runpy.run_path(str(source))["register_digits"]
     compiler.Compiler().compile(pipeline, str(tmp_path / "pipeline.yaml"))
     specification = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text(encoding="utf-8")))
@@ -160,6 +144,9 @@ def test_every_parameter_has_a_default_and_a_description(name: str) -> None:
 def test_the_script_trains_and_registers_in_a_registry_of_its_own(tmp_path: Path) -> None:
     done = run_script(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+    for line in section(BELOW, "What gets registered").partition("```text\n")[2].partition("```")[0].splitlines():
+        pattern = re.escape(re.sub(r"(\.\d{6})\d+", r"\1…", line.strip())).replace("…", ".*")
+        assert re.search(rf"^ +{pattern}$", done.stdout, re.MULTILINE), line
     shown = done.stdout[done.stdout.index("In the registry at http://127.0.0.1:") :]
     assert "digits-classifier (ID: 1, LIVE" in shown
     assert "1.0.0 (ID: 2, LIVE" in shown

@@ -1,5 +1,6 @@
-"""OPERATIONS.md shows what is really printed: each error is made here, its text must stand there, and the README's table
-of failures must know it.
+"""OPERATIONS.md shows what is really printed: each error is made here, and its text must stand there.
+
+The README's table of failures must know each of them.
 """
 
 # ruff: noqa: D103
@@ -16,10 +17,10 @@ from typing import Any
 import pytest
 
 from .certificates import certificate
-from .documents import BELOW, OPERATIONS, rows, section
+from .documents import BELOW, OPERATIONS, blocks, rows, section
 from .local_registry import LocalRegistry, Request, encoded_error
 from .registering import call, register
-from .subject import address
+from .subject import address, session
 from .test_connection import jwt
 
 Surroundings = tuple[Path, pytest.MonkeyPatch]
@@ -220,7 +221,7 @@ def printed(scenario: Callable[[Surroundings], Any], surroundings: Surroundings)
 
 def shown_errors() -> dict[str, str]:
     """The errors that OPERATIONS.md shows, by heading; their lines are broken there."""
-    below_headings = r"^### (.+)\n\n```text\n(.+?)\n```$"
+    below_headings = r"^### ([^\n]+)\n\n```text\n(.+?)\n```$"
     found = re.findall(below_headings, section(OPERATIONS, "What to do when"), re.MULTILINE | re.DOTALL)
     return {heading: " ".join(text.split()) for heading, text in found}
 
@@ -243,3 +244,19 @@ def test_each_error_has_one_row_in_the_readmes_table_and_each_row_an_error() -> 
         dict.fromkeys(errors, 1)
     )
     assert [words for row in said for words in row if not any(words in text for text in errors.values())] == []
+
+
+def test_the_document_shows_how_a_wait_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed(unreachable, (tmp_path, monkeypatch))
+    waits = [line for line in capsys.readouterr().out.splitlines() if "Waiting" in line]
+    (shown,) = blocks(section(OPERATIONS, "What the step waits for"), "text")
+    assert without_numbers(waits[0]) == without_numbers(shown.strip())
+    assert f"at most {session.MOST_LOST_SECONDS:.0f} s more" in shown
+
+
+def without_numbers(line: str) -> str:
+    """A line with a mark in place of address, seconds and error number, which differ from run to run and system."""
+    line = re.sub(r"127\.0\.0\.1:\d+|'127\.0\.0\.1', \d+", "registry:8080", line)
+    return re.sub(r"\d+(\.\d+)? s\b|Errno \d+", "…", line)
