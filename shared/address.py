@@ -71,7 +71,7 @@ class Server:
 
 
 def registry_base_url(address: str, port: int, is_secure: bool = False) -> str:
-    """Read an address as people write it (README, "TLS and tokens").
+    """Read an address as people write it (OPERATIONS.md, "TLS and tokens").
 
     Args:
         address: Host, host:port, [IPv6]:port, or an http(s) URL, perhaps with a path prefix or the API's path.

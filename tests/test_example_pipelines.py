@@ -19,7 +19,7 @@ from kfp import compiler
 
 from .documents import ABOVE, BELOW, above_is_ours, blocks, section
 from .local_registry import LocalRegistry, plain_properties
-from .subject import example_pipelines, package
+from .subject import example_pipelines, installs_packages, package
 
 yaml = pytest.importorskip("yaml")
 
@@ -64,9 +64,9 @@ def copied_without_tests(folder: Path) -> Path:
 @above_is_ours
 def test_the_readmes_whole_pipeline_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kfp_model_registry", package)
-    source = tmp_path / "pipeline.py"
-    source.write_text(*blocks(ABOVE, "python"), encoding="utf-8")
-    pipeline = runpy.run_path(str(source))["register_digits"]
+    (code,) = blocks(ABOVE, "python")
+    (tmp_path / "pipeline.py").write_text(code, encoding="utf-8")
+    pipeline = runpy.run_path(str(tmp_path / "pipeline.py"))["register_digits"]
     compiler.Compiler().compile(pipeline, str(tmp_path / "pipeline.yaml"))
     specification = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text(encoding="utf-8")))
     assert list(specification["root"]["dag"]["tasks"]) == ["model-registry"]
@@ -141,6 +141,7 @@ def test_every_parameter_has_a_default_and_a_description(name: str) -> None:
     assert [key for key, parameter in parameters.items() if parameter.default is parameter.empty] == []
 
 
+@installs_packages
 def test_the_script_trains_and_registers_in_a_registry_of_its_own(tmp_path: Path) -> None:
     done = run_script(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -157,6 +158,7 @@ def test_the_script_trains_and_registers_in_a_registry_of_its_own(tmp_path: Path
     assert (Path(location[1]) / "model.joblib").is_file()
 
 
+@installs_packages
 def test_the_script_registers_in_the_given_registry_and_again_as_the_next_version(
     registry: LocalRegistry, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from kfp import dsl, local
 
 from .local_registry import LocalRegistry
 from .registering import values
-from .subject import example_pipelines, model_registry
+from .subject import example_pipelines, installs_packages, model_registry
 
 RESULTS = Path(__file__).parent / "fixtures" / "lm_eval" / "0.4.13" / "limit1.json"
 
@@ -29,6 +29,7 @@ def runner(tmp_path: Path) -> Iterator[Path]:
     local.config.LocalExecutionConfig.instance = None
 
 
+@installs_packages
 def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistry, runner: Path) -> None:
     paths = {name: runner / name for name in ("model", "training-metrics", "eval-metrics")}
     for path in paths.values():
@@ -54,6 +55,7 @@ def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistr
     assert "{" + "{" not in str(version), "a placeholder that the local runner leaves counts as empty"
 
 
+@installs_packages
 @pytest.mark.skipif(
     tuple(map(int, kfp.__version__.split(".")[:2])) < (2, 17),
     reason="before KFP 2.17 the local runner wants every artifact connected",
