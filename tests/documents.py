@@ -1,5 +1,6 @@
-"""The documents as the tests read them; in a components collection a generator writes what stands above the marker of
-the README, and `benchmarks` does not come along.
+"""The documents as the tests read them.
+
+In a components collection a generator writes what stands above the README's marker, and `benchmarks` does not come along.
 """
 
 from __future__ import annotations

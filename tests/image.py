@@ -1,5 +1,6 @@
-"""The Containerfile obeyed without a container engine: what it installs goes to a virtual environment, the rest below
-a folder that stands for the image's root.
+"""The Containerfile obeyed without a container engine.
+
+What it installs goes to a virtual environment, the rest below a folder that stands for the image's root.
 """
 
 from __future__ import annotations
