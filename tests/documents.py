@@ -1,6 +1,6 @@
 """The documents as the tests read them.
 
-In a components collection a generator writes what stands above the README's marker, and `benchmarks` does not come along.
+In a collection of components a generator writes what stands above the README's marker, and `benchmarks` stays behind.
 """
 
 from __future__ import annotations
