@@ -31,16 +31,8 @@ WANTED = re.compile(
     rb"|group_subtasks\{(?:\n.*\[)?|results\{\nbenchmarks\[(?:\n\{(?:\n(?:metrics|test|additional_info)\{)?)?))?"
 )
 # What stands beside the scores; `bypass` (999) is a predict-only run's.
-NO_SCORES = [
-    "name",
-    "alias",
-    "sample_len",
-    "sample_count",
-    "samples",
-    "bypass",
-    "bypass_stderr",
-    "primary_score_metric",
-]
+NO_SCORE_NAMES = "name alias sample_len sample_count samples bypass bypass_stderr primary_score_metric"
+NO_SCORES = frozenset(NO_SCORE_NAMES.split())
 
 
 @dataclass(frozen=True)
