@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from .evaluating import recorded
 from .subject import evaluation
 
 JOB = {
@@ -75,21 +76,21 @@ METRICS = {
 OWN = {"eval_evalhub_job_id": "a1b2", "eval_evalhub_state": "completed"}
 
 
-def recorded(tmp_path: Path, job: Any, metadata: dict[str, Any] | None = None) -> dict[str, float | str]:
+def recorded_job(tmp_path: Path, job: Any, metadata: dict[str, Any] | None = None) -> dict[str, float | str]:
     """Read a job as its component writes it: one file in the artifact's folder."""
     file = tmp_path / "results" / "eval_results.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(job, indent=2))
-    return evaluation.evaluation_properties(metadata or {}, evaluation.read_results(str(file.parent)), "")
+    return recorded(file.parent, metadata)
 
 
 def test_a_job_is_recorded_under_the_names_of_its_metrics(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert recorded(tmp_path, JOB) == SCORES
+    assert recorded_job(tmp_path, JOB) == SCORES
     assert caplog.messages == [NOTE]
 
 
 def test_what_the_metrics_repeat_is_recorded_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert recorded(tmp_path, JOB, METRICS) == SCORES | OWN
+    assert recorded_job(tmp_path, JOB, METRICS) == SCORES | OWN
     assert caplog.messages == [NOTE]
 
 
@@ -107,7 +108,7 @@ METRICS_NAMED = {"eval_lm_evaluation_harness_arc_easy_acc": 0.821235}
 
 
 def test_a_metric_with_another_value_is_another_score(tmp_path: Path) -> None:
-    properties = recorded(tmp_path, JOB, {"garak/toxicity/probes": 13})
+    properties = recorded_job(tmp_path, JOB, {"garak/toxicity/probes": 13})
     assert properties == SCORES | {"eval_garak_toxicity_probes": 13.0, "eval_garak_toxicity_probes_2": 12.0}
 
 
@@ -130,7 +131,7 @@ def test_the_best_score_is_a_benchmark_s_share_of_right_answers(
     metrics: dict[str, float], best: str | None, tmp_path: Path
 ) -> None:
     job = {"state": "completed", "results": {"benchmarks": [benchmark(metrics=metrics)], "test": {"score": 0.99}}}
-    properties = recorded(tmp_path, job)
+    properties = recorded_job(tmp_path, job)
     assert properties.get("best_metric") == best
     if best:
         assert properties[best] == properties["best_score"] == 0.5 or properties[best] == 0.25
@@ -164,7 +165,7 @@ ALONE = {"best_metric": "eval_p_b_acc", "best_score": 0.5, "eval_p_b_acc": 0.5}
 def test_an_odd_part_costs_only_itself(
     results: dict[str, Any], expected: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert recorded(tmp_path, {"job_id": "1", "state": "partially_failed", "results": results}) == expected
+    assert recorded_job(tmp_path, {"job_id": "1", "state": "partially_failed", "results": results}) == expected
     assert caplog.messages == []
 
 
@@ -173,7 +174,7 @@ def test_a_job_without_scores_is_said_to_have_none(
     benchmarks: list[Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = {"job_id": "1", "state": "failed", "results": {"benchmarks": benchmarks}}
-    assert recorded(tmp_path, job, {"evalhub_state": "failed"}) == {"eval_evalhub_state": "failed"}
+    assert recorded_job(tmp_path, job, {"evalhub_state": "failed"}) == {"eval_evalhub_state": "failed"}
     assert len(caplog.messages) == 1
 
 
@@ -220,18 +221,18 @@ def test_the_values_of_each_run_of_one_benchmark_stand_together(
     runs: list[Any], logged: dict[str, Any], tmp_path: Path
 ) -> None:
     # Of the two runs the component's metrics hold the one that it logged last.
-    assert recorded(tmp_path, {"results": {"benchmarks": runs}}, logged) == RUNS
+    assert recorded_job(tmp_path, {"results": {"benchmarks": runs}}, logged) == RUNS
 
 
 def test_a_limit_of_one_benchmark_is_said_of_it_alone(tmp_path: Path) -> None:
     limited = benchmark(id="c", additional_info={"limit": 5})
-    properties = recorded(tmp_path, {"results": {"benchmarks": [benchmark(), limited]}})
+    properties = recorded_job(tmp_path, {"results": {"benchmarks": [benchmark(), limited]}})
     assert {name: value for name, value in properties.items() if "limit" in name} == {"eval_p_c_limit": 5.0}
 
 
 def test_a_state_beside_an_lm_eval_file_s_members_changes_nothing(tmp_path: Path) -> None:
     dumped = {"state": "Complete", "results": {"arc_easy": {"acc,none": 0.5}}, "git_hash": "abc"}
-    assert recorded(tmp_path, dumped) == {
+    assert recorded_job(tmp_path, dumped) == {
         "best_metric": "eval_arc_easy_acc",
         "best_score": 0.5,
         "eval_arc_easy_acc": 0.5,
@@ -241,13 +242,13 @@ def test_a_state_beside_an_lm_eval_file_s_members_changes_nothing(tmp_path: Path
 
 def test_a_job_as_eval_hub_s_own_api_returns_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     answer = {"resource": {"id": "1"}, "status": {"state": "completed"}, "results": JOB["results"]}
-    assert recorded(tmp_path, answer) == SCORES
+    assert recorded_job(tmp_path, answer) == SCORES
     assert caplog.messages == [NOTE]
 
 
 def test_what_is_large_beside_the_results_is_not_read(tmp_path: Path) -> None:
-    large = [{"text": 'say "[{" ' * 20, "logprobs": [[i, -i / 7] for i in range(50)]}] * 10_000
-    assert recorded(tmp_path, {"samples": large, **JOB, "config": None, "events": large}) == SCORES
+    large = [{"text": 'say "[{" ' * 20, "logprobs": [[i, -i / 7] for i in range(50)]}] * 200
+    assert recorded_job(tmp_path, {"samples": large, **JOB, "config": None, "events": large}) == SCORES
 
 
 @pytest.mark.parametrize(
@@ -258,6 +259,6 @@ def test_what_is_large_beside_the_results_is_not_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_provider_may_join_task_and_metric_by_a_dot(metrics: dict[str, float], best: str, tmp_path: Path) -> None:
-    said = recorded(tmp_path, {"results": {"benchmarks": [benchmark(metrics=metrics)]}})
+    said = recorded_job(tmp_path, {"results": {"benchmarks": [benchmark(metrics=metrics)]}})
     assert said["best_metric"] == f"eval_p_b_{best}"
     assert said["best_score"] == max(metrics.values())

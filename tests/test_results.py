@@ -7,31 +7,17 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import tracemalloc
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .subject import evaluation, json_outline, location, properties
+from .evaluating import LM_EVAL, recorded
+from .subject import evaluation, location, properties
 
-hypothesis = pytest.importorskip("hypothesis")
-given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
-
-LM_EVAL = Path(__file__).parent / "fixtures" / "lm_eval"
 UNREADABLE = "The evaluation results could not be read"
 ONLY_LOCATION = "): only their location is recorded."
-
-
-def recorded(path: Path, metadata: dict[str, Any] | None = None) -> dict[str, float | str]:
-    return evaluation.evaluation_properties(metadata or {}, evaluation.read_results(str(path)), "")
-
-
-def keeping(*names: str) -> re.Pattern[bytes]:
-    """What `read_outline` keeps: these members, with all that is in them."""
-    return re.compile(rb"\{(\n(%s)[\[{](\n.*)*)?" % "|".join(names).encode())
 
 
 def written(path: Path, content: Any) -> str:
@@ -111,77 +97,6 @@ def test_what_is_nested_beside_the_scores_is_no_score(caplog: pytest.LogCaptureF
     properties = evaluation.evaluation_properties({}, {"results": {"t": table}}, "")
     assert set(properties) == {"best_metric", "best_score", "eval_t_acc"}
     assert caplog.messages == []
-
-
-def scores_as_the_component_logs_them(file: Path) -> dict[str, Any]:
-    """The evaluation component's Metrics: each number under its task's alias, blanks and slashes made underscores."""
-    logged = {}
-    for task, scores in json.loads(file.read_text())["results"].items():
-        shown_as = "holdout" if task == "custom_holdout_eval" else scores.get("alias", task)
-        for key, value in scores.items():
-            if isinstance(value, int | float):
-                logged[f"{shown_as}_{key}".replace(" ", "_").replace("/", "_")] = value
-    return logged
-
-
-def as_the_store_returns(logged: dict[str, Any]) -> dict[str, Any]:
-    """What KFP's metadata store makes of numbers: six decimals are kept, a whole double is an int, true is 1."""
-    rounded = {key: round(float(value), 6) for key, value in logged.items()}
-    return {key: int(value) if value.is_integer() else value for key, value in rounded.items()}
-
-
-@pytest.mark.parametrize("kept_as", [dict, as_the_store_returns], ids=["local", "cluster"])
-@pytest.mark.parametrize("file", sorted(LM_EVAL.rglob("*.json")), ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_scores_that_the_metrics_repeat_under_an_alias_are_recorded_once(file: Path, kept_as: Any) -> None:
-    logged = kept_as({**scores_as_the_component_logs_them(file), "eval_duration_seconds": 12.5, "m": 5e-7})
-    with_metrics = recorded(file, logged)
-    assert with_metrics == {**recorded(file), "eval_duration_seconds": 12.5, "eval_m": logged["m"]}
-
-
-@pytest.mark.parametrize(
-    ("score", "metric", "same"),
-    [
-        (0.7512345678901, 0.751235, True),
-        (0.7512345678901, 0.751234, False),
-        (5e-7, 0.0, True),
-        (1e-6, 0.0, False),
-        (1.0, 1, True),
-        (3.0000004, 3, True),
-        (345.9346899946715, 345.93469, True),
-    ],
-)
-def test_a_score_is_the_same_up_to_six_decimals(score: float, metric: float, same: bool) -> None:
-    results = {"results": {"t": {"alias": " - a b", "loss,none": score}}}
-    properties = evaluation.evaluation_properties({"_-_a_b_loss,none": metric}, results, "")
-    assert properties == {"eval_t_loss": score} | ({} if same else {"eval_a_b_loss": metric})
-
-
-def test_however_many_scores_come_from_both_sources_each_is_recorded_once() -> None:
-    tables = {f"t{n}": {"alias": f" - subject {n}", "acc,none": n / 601, "acc_stderr,none": 1 / 7} for n in range(300)}
-    logged = {
-        f"_-_subject_{n}_{key}": tables[f"t{n}"][key] for n in range(300) for key in ("acc,none", "acc_stderr,none")
-    }
-    found = evaluation.evaluation_properties(as_the_store_returns(logged), {"results": tables}, "")
-    joined = properties.joined_properties({}, {}, found, {f"training_p{n}": n for n in range(100)})
-    scores = {
-        f"eval_{task}_{key.removesuffix(',none')}": value
-        for task, table in tables.items()
-        for key, value in table.items()
-        if "," in key
-    }
-    assert {name: value for name, value in joined.items() if name.startswith("eval_")} == scores
-
-
-def test_an_alias_with_another_value_is_not_a_repetition() -> None:
-    results = {"results": {"college_biology": {"alias": " - biology", "acc,none": 0.5}}}
-    properties = evaluation.evaluation_properties({"_-_biology_acc,none": 0.25}, results, "")
-    assert (properties["eval_college_biology_acc"], properties["eval_biology_acc"]) == (0.5, 0.25)
-
-
-def test_the_holdout_task_is_recorded_once(tmp_path: Path) -> None:
-    file = tmp_path / "results.json"
-    written(file, {"results": {"custom_holdout_eval": {"alias": "custom_holdout_eval", "perplexity,none": 3.5}}})
-    assert recorded(file, {"holdout_perplexity,none": 3.5}) == {"eval_custom_holdout_eval_perplexity": 3.5}
 
 
 def test_the_metrics_of_an_evaluation_step() -> None:
@@ -449,72 +364,6 @@ def test_what_is_no_file_is_not_opened(kind: str, tmp_path: Path, caplog: pytest
     assert remark.startswith(UNREADABLE)
 
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.text('"\\{}[],:\n/u', max_size=30)
-    | st.sampled_from(["]}", '"', "\\", "\\\\", '\\"', "x" * 70_000, "\\" * 70_000, '"{' * 35_000]),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text('ab"\\{}[]', max_size=5), inner, max_size=5),
-    max_leaves=30,
-)
-
-
-@settings(max_examples=300)
-@given(
-    st.dictionaries(
-        st.sampled_from(["results", "groups", "samples", "n-shot", "config", "git_hash", "other"]) | st.text(), JSON
-    ),
-    st.sampled_from([None, 0, 2, "\t"]),
-    st.booleans(),
-)
-def test_what_is_read_is_what_json_load_reads(members: dict[str, Any], indent: int | None, ascii_only: bool) -> None:
-    file = BytesIO(json.dumps(members, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
-    try:
-        expected = json.loads(file.getvalue(), parse_int=float)
-    except UnicodeDecodeError:  # a lone surrogate: no reader takes such a file
-        return
-    wanted = ("results", "groups", "n-shot")
-    for name, value in expected.items():
-        if isinstance(value, list | dict) and name not in wanted:
-            expected[name] = type(value)()
-    found = json_outline.read_outline(file, keeping(*wanted))
-    assert json.dumps(found) == json.dumps(expected)  # as text, NaN equals NaN
-    assert list(found) == list(expected)
-
-
-@settings(max_examples=300)
-@given(JSON, st.integers(3, 40), st.booleans())
-def test_a_value_is_skipped_wherever_the_chunks_part(value: Any, chunk: int, ascii_only: bool) -> None:
-    text = json.dumps({"x": [value], "r": [1, 2], "y": {"z": value}, "n": 7}, ensure_ascii=ascii_only)
-    file = BytesIO(text.encode("utf-8", "surrogatepass"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_outline, "CHUNK", chunk)
-        assert json_outline.read_outline(file, keeping("r")) == {"x": [], "r": [1.0, 2.0], "y": {}, "n": 7.0}
-
-
-@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 30, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
-@pytest.mark.parametrize("filling", ["x", "\\", '"', "}]", '\\"', "é", "]", "\n"])
-@pytest.mark.parametrize("ascii_only", [True, False])
-def test_a_string_of_any_length_is_skipped(size: int, filling: str, ascii_only: bool) -> None:
-    long = filling * (size // len(filling))
-    text = json.dumps({"x": [long, {"a": [[], "{", {}]}], "text": long, "r": {"a": "b"}}, ensure_ascii=ascii_only)
-    found = json_outline.read_outline(BytesIO(text.encode()), keeping("r"))
-    assert (found["x"], found["r"]) == ([], {"a": "b"})
-    assert len(found["text"]) <= 1 << 21  # of what is longer than a chunk only the end is kept
-    assert len(text) > 1 << 20 or found["text"] == long
-
-
-def test_brackets_nested_to_any_depth_are_skipped() -> None:
-    for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a":[0,', "]}]")):
-        text = f'{{"x": {opening * 100_000}1{closing * 100_000}, "r": [1]}}'
-        found = json_outline.read_outline(BytesIO(text.encode()), keeping("r"))
-        assert not found.pop("x")
-        assert found == {"r": [1.0]}
-
-
 SAMPLE = {"id": 1, "problem": "1 + 1 = {?}", "model_outputs": ["2"], "metadata": {"level": {"a": [1]}}, "correct": True}
 
 
@@ -609,24 +458,6 @@ def test_what_stands_in_a_score_s_place_and_is_none_takes_no_memory(place: str, 
     try:
         assert recorded(path)["eval_t_acc"] == 0.5
         assert tracemalloc.get_traced_memory()[1] < 8_000_000
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("member", ["samples", "pretty_env_info"])
-def test_a_huge_member_is_never_held_in_memory(member: str, tmp_path: Path) -> None:
-    sample = json.dumps(
-        {"prompt": 'say "{[" \\ ' * 200, "logprobs": [[i, -i / 7] for i in range(200)], "nan": [math.nan]}
-    )
-    huge = json.dumps(sample * 5_000) if member == "pretty_env_info" else "[" + ", ".join([sample] * 5_000) + "]"
-    path = tmp_path / "results.json"
-    path.write_text(f'{{"{member}": {huge}, "results": {{"t": {{"acc,none": 0.5}}}}}}')
-    assert path.stat().st_size > 25_000_000
-    del huge
-    tracemalloc.start()
-    try:
-        assert evaluation.read_results(str(path))["results"] == {"t": {"acc,none": 0.5}}
-        assert tracemalloc.get_traced_memory()[1] < 16_000_000
     finally:
         tracemalloc.stop()
 
