@@ -13,7 +13,7 @@ import pytest
 from .subject import evaluation, properties
 
 hypothesis = pytest.importorskip("hypothesis")
-given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
+given, st = hypothesis.given, hypothesis.strategies
 
 LM_EVAL = Path(__file__).parent / "fixtures" / "lm_eval"
 Best = tuple[str, float] | None
@@ -175,7 +175,6 @@ TASKS = st.sampled_from(["arc", "ARC", "a-b", "a b", "eval_arc", "best", "x" * 2
 TABLE = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
-@settings(max_examples=200)
 @given(st.dictionaries(TASKS, TABLE, max_size=5), st.dictionaries(TASKS, TABLE, max_size=3), st.randoms())
 def test_whatever_was_measured_the_best_is_a_recorded_share(
     tables: dict[str, dict[str, Any]], logged: dict[str, dict[str, Any]], chance: Any

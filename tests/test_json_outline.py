@@ -17,7 +17,7 @@ import pytest
 from .subject import evaluation, json_outline
 
 hypothesis = pytest.importorskip("hypothesis")
-given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
+given, st = hypothesis.given, hypothesis.strategies
 
 
 def keeping(*names: str) -> re.Pattern[bytes]:
@@ -38,7 +38,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100)
 @given(
     st.dictionaries(
         st.sampled_from(["results", "groups", "samples", "n-shot", "config", "git_hash", "other"]) | st.text(), JSON
@@ -61,7 +60,6 @@ def test_what_is_read_is_what_json_load_reads(members: dict[str, Any], indent: i
     assert list(found) == list(expected)
 
 
-@settings(max_examples=100)
 @given(JSON, st.integers(3, 40), st.booleans())
 def test_a_value_is_skipped_wherever_the_chunks_part(value: Any, chunk: int, ascii_only: bool) -> None:
     text = json.dumps({"x": [value], "r": [1, 2], "y": {"z": value}, "n": 7}, ensure_ascii=ascii_only)
