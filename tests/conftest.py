@@ -35,12 +35,12 @@ SURROUNDINGS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marks are known from wherever the tests are run, and no machine is too slow for them."""
+    """The marks are known from wherever the tests are run; of generated examples each test has 60, however slow."""
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     with contextlib.suppress(ImportError):  # not every environment that runs some of the tests has it
         settings = importlib.import_module("hypothesis").settings
-        settings.register_profile("any machine", deadline=None)
+        settings.register_profile("any machine", deadline=None, max_examples=60)
         settings.load_profile("any machine")
 
 

@@ -13,7 +13,7 @@ import pytest
 from .subject import arguments, evaluation, properties, provenance, redaction
 
 hypothesis = pytest.importorskip("hypothesis")
-given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
+given, st = hypothesis.given, hypothesis.strategies
 
 checked_custom = arguments.checked_custom
 evaluation_properties = evaluation.evaluation_properties
@@ -419,7 +419,6 @@ def test_a_version_has_at_most_a_thousand_properties_and_what_matters_most_stays
     assert len(left_out) == 205
 
 
-@settings(max_examples=50)
 @given(st.text(max_size=200))
 def test_redaction_leaves_nothing_to_redact(text: str) -> None:
     once = redact(text)
