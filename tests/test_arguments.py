@@ -81,6 +81,11 @@ def test_an_address_with_credentials_is_refused_without_repeating_them() -> None
     assert "s3cr3t-word" not in str(refused.value)
 
 
+@pytest.mark.parametrize("port", [1, 65535])
+def test_the_first_and_the_last_port_are_ports(port: int) -> None:
+    assert register("", registry_port=port) == "SKIPPED"
+
+
 def test_a_missing_text_counts_as_empty(registry: LocalRegistry) -> None:
     texts = (
         "pvc_mount_path",
@@ -185,6 +190,16 @@ def test_the_log_names_the_version_that_increment_took(registry: LocalRegistry, 
     register(registry.url, source_pipeline_run_id="run-0")
     register(registry.url, pvc_mount_path=str(tmp_path), on_existing_version="increment")
     assert (tmp_path / "pipeline_log.txt").read_text() == "Model Registry: fine-tuned-model v1.0.1 (ID: 1)\n"
+
+
+@pytest.mark.parametrize("missing", ["pvc_mount_path", "shared_log_file"])
+def test_without_a_workspace_or_a_log_nothing_is_written_anywhere(
+    registry: LocalRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"pvc_mount_path": str(tmp_path), "shared_log_file": "log.txt", missing: ""}
+    assert register(registry.url, **given) == "1"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_not_registered_leaves_no_line(registry: LocalRegistry, tmp_path: Path) -> None:

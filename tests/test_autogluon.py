@@ -102,10 +102,11 @@ def test_test_metrics_are_recorded_as_an_evaluation_s() -> None:
     }
 
 
-def test_the_evaluation_s_own_scores_win_in_any_case() -> None:
-    evaluation = {"eval_R2": 0.9, "eval_acc": 0.5}
-    recorded = with_test_metrics(evaluation, {"context": TABULAR})
-    assert recorded == {**evaluation, "eval_root_mean_squared_error": -0.42}
+@pytest.mark.parametrize(("own", "theirs"), [("eval_R2", "r2"), ("eval_mase", "MASE")])
+def test_the_evaluation_s_own_scores_win_in_any_case(own: str, theirs: str) -> None:
+    evaluation = {own: 0.9, "eval_acc": 0.5}
+    recorded = with_test_metrics(evaluation, {"context": described("best", **{theirs: 0.85, "rmse": -0.42})})
+    assert recorded == {**evaluation, "eval_rmse": -0.42}
     assert list(recorded)[:2] == list(evaluation)
 
 

@@ -405,6 +405,13 @@ def test_http_to_a_port_of_tls_is_told_at_once(registry: LocalRegistry, waits: l
     assert not waits
 
 
+@pytest.mark.parametrize("said", ["no HTTPS address in externalId", "malformed HTTP request"])
+def test_a_refusal_in_similar_words_is_the_servers_own(registry: LocalRegistry, said: str) -> None:
+    registry.inject((400, "application/json", json.dumps({"message": said}).encode()))
+    with pytest.raises(RuntimeError, match=rf"\(status 400\): {said}\. .* Next: correct what the message names"):
+        register(registry.url)
+
+
 def test_a_name_that_no_resolver_knows_is_waited_for_but_said_in_the_first_line(
     waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:

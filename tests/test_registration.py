@@ -121,6 +121,15 @@ def test_a_retry_that_knows_the_pipeline_alone_keeps_the_runs_name(registry_url:
     assert version["artifacts"][0]["modelSourceName"] == "train on Monday"
 
 
+def test_the_callers_own_word_on_the_run_stays_theirs_in_a_retry(registry_url: str) -> None:
+    name = fresh_name()
+    for _ in range(2):
+        register(registry_url, model_name=name, custom_properties={"pipeline_run_name": "the nightly one"})
+    (version,) = versions_of(registry_url, name)
+    assert values(version)["pipeline_run_name"] == "the nightly one"
+    assert version["artifacts"][0]["modelSourceName"] == "train on Monday"
+
+
 def test_what_a_retry_does_not_know_of_its_run_it_does_not_erase_whatever_else_it_corrects(registry_url: str) -> None:
     name = fresh_name()
     register(registry_url, model_name=name, custom_properties={"training_loss": 0.5})

@@ -145,6 +145,12 @@ def test_a_server_that_explains_itself_in_a_bare_text_is_understood(registry: Lo
         register(registry.url)
 
 
+def test_a_server_that_refuses_without_a_word_is_said_to_explain_nothing(registry: LocalRegistry) -> None:
+    registry.inject((403, "text/plain", b""))
+    with pytest.raises(PermissionError, match=r"status 403 when reading /registered_models: no explanation"):
+        register(registry.url)
+
+
 def test_a_filter_that_is_blamed_for_the_databases_restart_is_asked_again(
     registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
