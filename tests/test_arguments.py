@@ -154,6 +154,21 @@ def test_what_is_printed_is_what_is_registered(registry: LocalRegistry, capsys: 
     assert "abcdefgh" not in printed
 
 
+@pytest.mark.parametrize(
+    ("run", "shown"),
+    [
+        ({}, "team-a / train on Monday / run-1"),
+        ({"source_pipeline_run_name": ""}, "team-a / train / run-1"),
+        ({"source_pipeline_run_name": "", "source_pipeline_name": "", "source_namespace": ""}, "run-1"),
+    ],
+)
+def test_what_is_printed_names_the_run_as_far_as_it_is_known(
+    run: dict[str, str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register("", **run)
+    assert f"\n  run: {shown}\n" in capsys.readouterr().out
+
+
 def test_without_an_address_even_a_missing_model_is_only_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert model_registry.python_func(pvc_mount_path="") == "SKIPPED"
     assert "There is no model to register" in capsys.readouterr().out

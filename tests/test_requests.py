@@ -367,11 +367,12 @@ def test_a_property_of_others_whose_name_differs_in_case_alone_is_named(
     assert values(versions_of(registry_url, name)[0])["note"] == "keep"
 
 
-def test_a_login_page_is_not_taken_for_the_registry(registry: LocalRegistry) -> None:
+@pytest.mark.parametrize("status", [300, 302])
+def test_a_login_page_is_not_taken_for_the_registry(registry: LocalRegistry, status: int) -> None:
     def login(request: Request) -> None:
         raise AssertionError("only the redirect's own request may arrive")
 
-    registry.inject(302, nth=1, headers={"Location": f"{registry.url}/login"})
+    registry.inject(status, nth=1, headers={"Location": f"{registry.url}/login"})
     registry.inject(login, match="/login")
     with pytest.raises(ConnectionError, match=r"redirects to .*/login"):
         register(registry.url)
