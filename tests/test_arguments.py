@@ -169,6 +169,14 @@ def test_what_is_printed_names_the_run_as_far_as_it_is_known(
     assert f"\n  run: {shown}\n" in capsys.readouterr().out
 
 
+def test_remarks_are_printed_and_reach_no_other_handler(
+    registry: LocalRegistry, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(registry.url, custom_properties={"note": None})
+    assert capsys.readouterr().out.count("INFO: custom_properties that are null") == 1
+    assert [record for record in caplog.records if record.name == "model_registry"] == []
+
+
 def test_without_an_address_even_a_missing_model_is_only_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert model_registry.python_func(pvc_mount_path="") == "SKIPPED"
     assert "There is no model to register" in capsys.readouterr().out

@@ -134,7 +134,7 @@ def test_the_service_accounts_token_is_used_where_kfp_mounts_none(tmp_path: Path
     assert mounted_tokens("", str(tmp_path / "none")) == ()
 
 
-@pytest.mark.parametrize("content", [None, "", " \n", "two\nlines", "caf\u00e9"])
+@pytest.mark.parametrize("content", [None, "", " \n", "two\nlines", "two words", "caf\u00e9"])
 def test_a_file_that_holds_no_token_is_said_and_passed_over(
     tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -86,7 +87,9 @@ def test_writers_that_increment_at_once_get_a_version_each(registry: LocalRegist
         assert owners == {f"gs://bucket/{n}": f"run-{n}" if has_run else "" for n in range(12)}
 
 
-def test_increment_moves_on_when_the_next_patch_is_taken_meanwhile(registry: LocalRegistry) -> None:
+def test_increment_waits_a_while_and_moves_on_when_the_next_patch_is_taken_meanwhile(
+    registry: LocalRegistry, waits: list[float]
+) -> None:
     model = registry.add_model("fine-tuned-model")
     registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
     theirs = {"customProperties": {"pipeline_run_id": text("run-0")}}
@@ -94,6 +97,17 @@ def test_increment_moves_on_when_the_next_patch_is_taken_meanwhile(registry: Loc
     register(registry.url, on_existing_version="increment")
     assert [version["name"] for version in registry.versions()] == ["1.0.0", "1.0.1", "1.0.2"]
     assert len(registry.artifacts(registry.versions()[2])) == 1
+    assert len(waits) == 1
+
+
+def test_a_half_made_version_that_another_step_completes_meanwhile_is_left_to_it(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/a")
+    registry.add_version(model["id"], "1.0.1", customProperties={"pipeline_run_id": "run-1"})
+    registry.inject("conflict", match="POST .*/artifacts", fields={"uri": "gs://theirs/b"})
+    register(registry.url, model_uri="gs://ours/model", on_existing_version="increment")
+    held = [(version["name"], [a["uri"] for a in registry.artifacts(version)]) for version in registry.versions()]
+    assert held == [("1.0.0", ["gs://theirs/a"]), ("1.0.1", ["gs://theirs/b"]), ("1.0.2", ["gs://ours/model"])]
 
 
 @pytest.mark.parametrize("run_id", ["run-1", ""])
@@ -235,8 +249,12 @@ def test_an_update_sees_that_only_its_properties_were_replaced(registry: LocalRe
 
 
 def test_an_update_that_others_undo_each_time_is_an_error_after_the_time_of_patience(
-    registry: LocalRegistry, waits: list[float], capsys: pytest.CaptureFixture[str]
+    registry: LocalRegistry,
+    waits: list[float],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(random, "random", lambda: 1.0)
     model = registry.add_model("fine-tuned-model")
     version = registry.add_version(model["id"], "1.0.0")
     artifact = registry.add_artifact(version["id"], uri="gs://old/model")
@@ -250,6 +268,7 @@ def test_an_update_that_others_undo_each_time_is_an_error_after_the_time_of_pati
         register(registry.url, on_existing_version="update")
     assert "\n" not in str(error.value)
     assert registry.artifacts()[0]["uri"] == "gs://theirs/model"
+    assert waits[:7] == [1, 2, 4, 8, 16, 16, 16]
     assert sum(waits) <= 300 < sum(waits) + 16
     assert "s more: others write version '1.0.0' of 'fine-tuned-model'" in capsys.readouterr().out
 

@@ -374,11 +374,12 @@ def test_an_archived_version_is_an_error_and_stays_archived(registry_url: str, p
     assert values(version) == {}
 
 
-def test_increment_passes_over_an_archived_version(registry_url: str) -> None:
+@pytest.mark.parametrize("run_id", ["run-1", ""])
+def test_increment_passes_over_an_archived_version(registry_url: str, run_id: str) -> None:
     name = fresh_name()
     added = add_version(registry_url, name)
     call(registry_url, "PATCH", f"/model_versions/{added['id']}", {"state": "ARCHIVED"})
-    register(registry_url, model_name=name, on_existing_version="increment")
+    register(registry_url, model_name=name, source_pipeline_run_id=run_id, on_existing_version="increment")
     states = [(version["name"], version["state"]) for version in versions_of(registry_url, name)]
     assert states == [("1.0.0", "ARCHIVED"), ("1.0.1", "LIVE")]
 
@@ -436,7 +437,8 @@ def test_a_name_of_the_greatest_length_registers_and_is_found_again(registry_url
     name = fresh_name("n" * 200)[:255].ljust(255, "x")
     first = register(registry_url, model_name=name, model_version="v" * 244)
     assert register(registry_url, model_name=name, model_version="v" * 244) == first
-    assert len(versions_of(registry_url, name)) == 1
+    (version,) = versions_of(registry_url, name)
+    assert [artifact["name"] for artifact in version["artifacts"]] == [name[:244]]
 
 
 def test_the_greatest_number_of_properties_is_stored(registry_url: str) -> None:

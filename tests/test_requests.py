@@ -151,6 +151,14 @@ def test_a_server_that_refuses_without_a_word_is_said_to_explain_nothing(registr
         register(registry.url)
 
 
+def test_an_error_explains_the_last_of_several_answers(registry: LocalRegistry, waits: list[float]) -> None:
+    registry.inject(503, nth=1)
+    registry.inject(403, nth=2)
+    with pytest.raises(PermissionError, match=r"denies access \(status 403 when reading /registered_models: "):
+        register(registry.url)
+    assert len(waits) == 1
+
+
 def test_a_filter_that_is_blamed_for_the_databases_restart_is_asked_again(
     registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -445,12 +453,21 @@ def test_a_retry_finds_a_version_by_its_artifact_whatever_the_runs_id_looks_like
 
 
 def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) -> None:
-    model = registry.add_model("fine-tuned-model")
-    version = registry.add_version(model["id"], "1.0.0")
-    registry.add_artifact(version["id"], uri="https://bob:s3cr3tpw@host/model")
+    model, secret = registry.add_model("fine-tuned-model"), "hf_" + "a1b2c3d4" * 4
+    version = registry.add_version(model["id"], "1.0.0", customProperties={"pipeline_run_name": f"with {secret}"})
+    registry.add_artifact(version["id"], uri="https://bob:s3cr3tpw@host/model", modelSourceId="run-0")
     with pytest.raises(RuntimeError, match="exists") as refused:
         register(registry.url)
     assert "s3cr3tpw" not in str(refused.value)
+    assert secret not in str(refused.value)
+
+
+def test_a_servers_words_are_repeated_without_credentials(registry: LocalRegistry) -> None:
+    secret = "hf_" + "a1b2c3d4" * 4
+    registry.inject((422, "application/json", encoded_error(422, f"no such author: {secret}")))
+    with pytest.raises(RuntimeError, match=r"no such author: ") as refused:
+        register(registry.url)
+    assert secret not in str(refused.value)
 
 
 @pytest.mark.parametrize("number", [3, 4])

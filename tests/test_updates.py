@@ -127,6 +127,16 @@ def test_an_update_whose_answer_stays_lost_is_not_called_undone(registry: LocalR
         register(registry.url, model_description="Changed.")
 
 
+def test_an_update_whose_answer_was_lost_before_it_was_refused_is_not_called_undone(
+    registry: LocalRegistry, waits: list[float]
+) -> None:
+    register(registry.url)
+    registry.inject("error_after", match="PATCH .*/model_versions/")
+    registry.inject(403, match="PATCH .*/model_versions/")
+    with pytest.raises(PermissionError, match=r"the update of .* was done is not known"):
+        register(registry.url, model_description="Changed.")
+
+
 def test_an_update_that_is_refused_is_not_said_to_be_perhaps_done(registry: LocalRegistry) -> None:
     register(registry.url)
     registry.inject(403, match="PATCH", times=100)
