@@ -161,7 +161,7 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
     """
     location = without_credentials(uri)
     if location != uri:
-        log.info("A location held credentials; without them it is registered as %s.", location)
+        log.info("A location held credentials, without which it is registered.")
     if not location.startswith(("s3://", "minio://")):
         return location
     location = f"s3://{location.partition('://')[2]}"

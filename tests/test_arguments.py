@@ -147,6 +147,7 @@ def test_what_is_printed_is_what_is_registered(registry: LocalRegistry, capsys: 
     (version,), (artifact,) = registry.versions(), registry.artifacts()
     printed = capsys.readouterr().out
     assert f"location: {artifact['uri']}\n" in printed
+    assert printed.count("models.example") == 1, "a remark would hide REDACTED once more"
     assert f": {version['name']}\n" in printed
     for name, value in version["customProperties"].items():
         assert f"    {name} = {value['string_value']!r}\n" in printed
