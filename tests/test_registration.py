@@ -212,6 +212,7 @@ def test_update_replaces_what_the_component_wrote_and_keeps_what_people_added(re
     (version,) = versions_of(registry_url, name)
     by_hand = {"production": text(""), "reviewed by": text("ada"), "rank": {"metadataType": "MetadataIntValue"}}
     by_hand |= {"best_metric": text("eval_old"), "best_score": text("1")}  # as an older run leaves them
+    by_hand |= {"my_training_note": text("stays"), "best_scores": text("stay")}  # others' names, if similar
     by_hand["rank"]["int_value"] = "7"
     call(
         registry_url,
@@ -234,6 +235,8 @@ def test_update_replaces_what_the_component_wrote_and_keeps_what_people_added(re
         "production": "",
         "reviewed by": "ada",
         "rank": "7",
+        "my_training_note": "stays",
+        "best_scores": "stay",
         "NOTE": "new",
         "training_accuracy": 0.9,
         "pipeline_run_id": "run-2",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import time
 from typing import Any
 
@@ -259,6 +260,15 @@ def test_each_wait_says_for_what_and_how_long_still(
         assert "status 503: injected" in line
 
 
+def test_the_tries_of_a_request_lie_apart_further_and_further(
+    registry: LocalRegistry, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+    registry.inject(503, times=4)
+    register(registry.url)
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
 def test_a_rerun_keeps_large_whole_numbers_without_sending_them_again(registry: LocalRegistry) -> None:
     # Hugging Face's total_flos is of that size; the server prints 333333333333333350 (measured).
     numbers = {"total_flos": 3.3333333333333335e17, "epochs": 26.0, "lr": 2e-5, "big": 1e25}
@@ -452,10 +462,11 @@ def test_a_retry_finds_a_version_by_its_artifact_whatever_the_runs_id_looks_like
     assert register(registry.url, source_pipeline_run_id="run \0", model_uri="gs://b/k") == model["id"]
 
 
-def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry) -> None:
+@pytest.mark.parametrize("credentials", ["bob:s3cr3tpw", "s3cr3tpw"])
+def test_somebody_elses_credentials_are_not_repeated(registry: LocalRegistry, credentials: str) -> None:
     model, secret = registry.add_model("fine-tuned-model"), "hf_" + "a1b2c3d4" * 4
     version = registry.add_version(model["id"], "1.0.0", customProperties={"pipeline_run_name": f"with {secret}"})
-    registry.add_artifact(version["id"], uri="https://bob:s3cr3tpw@host/model", modelSourceId="run-0")
+    registry.add_artifact(version["id"], uri=f"https://{credentials}@host/model", modelSourceId="run-0")
     with pytest.raises(RuntimeError, match="exists") as refused:
         register(registry.url)
     assert "s3cr3tpw" not in str(refused.value)
