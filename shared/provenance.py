@@ -103,7 +103,7 @@ def custom_properties(given: dict[str, Any], run: Run) -> Properties:
 
 def filled(value: Any, run: Run) -> Any:
     """Fill in what is known of the run, wherever it stands in a JSON value; None if a placeholder is left."""
-    text = json.dumps(value)
+    text = json.dumps(value, default=str)
     for placeholder, fact in PLACEHOLDERS.items():
         if known := json.dumps(getattr(run, fact))[1:-1]:
             text = text.replace("{{$." + placeholder + "}}", known)

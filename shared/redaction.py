@@ -11,11 +11,12 @@ HIDDEN = "[REDACTED]"
 # Keys, in words with a blank between them, that name a credential.
 CREDENTIAL_NAME = re.compile(
     r"passw|passphrase|credential|authorization|secret$|token$|(api|access) tokens"
-    r"|\b(pwd|secrets?|creds?|bearer|cookies?|sig|(db|user) ?pass)\b|\b(auth|dsn|pat|connection string)$|^pass$"
-    r"|(api|access|private|secret|account|storage|encryption|ssh|openai|wandb|hf|kaggle) ?keys?\b"
+    r"|\b(pwd|secrets?|creds?|bearer|cookies?|sig|(db|user|proxy) ?pass)\b|\b(auth|dsn|pat|connection string)$|^pass$"
+    r"|(api|access|private|secret|account|storage|encryption|signing|ssh|auth|client|service|master) ?keys?\b"
+    r"|(azure|openai|anthropic|wandb|hf|kaggle) ?key\b"
 )
 # Tokens that are a piece of text.
-TEXT_TOKEN_NAME = re.compile(r"\b(bos|eos|pad|unk|sep|cls|mask|start|end|image|audio|video|max) ?token$")
+TEXT_TOKEN_NAME = re.compile(r"\b(bos|eos|pad|unk|sep|cls|mask|start|end|stop|special|image|audio|video|max) ?token$")
 WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 
 PASSWORD = r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@(?!sha256:))"  # and the user's name

@@ -1,5 +1,6 @@
 """What is about to be written, whole before the first request, as the API takes it; it sends nothing."""
 
+import base64
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -143,6 +144,16 @@ def merged_properties(present: JSON, properties: Properties) -> JSON:
     replaced = {name.lower() for name in properties}
     others = {n: value for n, value in present.items() if n.lower() not in replaced and not OWN_NAMES.match(n)}
     return others | {name: typed(value) for name, value in properties.items()}
+
+
+def writable(properties: JSON) -> JSON:
+    """Write others' structs in base64, as the server takes them, not as it shows them (measured)."""
+    return {
+        name: value | {"struct_value": base64.b64encode(value["struct_value"].encode()).decode()}
+        if "struct_value" in value
+        else value
+        for name, value in properties.items()
+    }
 
 
 def semantic_version(name: str) -> tuple[str, int] | None:

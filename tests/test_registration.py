@@ -425,15 +425,22 @@ def test_values_that_no_client_model_parses_do_no_harm(registry_url: str) -> Non
     assert values(version)["pipeline_run_id"] == version["artifacts"][0]["modelSourceId"] == "run-1"
 
 
-@pytest.mark.parametrize("policy", ["skip", "increment"])
-def test_another_s_struct_does_no_harm_where_its_version_stays(registry_url: str, policy: str) -> None:
+@pytest.mark.parametrize("policy", ["skip", "increment", "update"])
+def test_another_s_struct_does_no_harm_and_stays(
+    registry_url: str, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = fresh_name()
     tree = {"metadataType": "MetadataStructValue", "struct_value": "eyJhIjogMX0="}
     version = add_version(registry_url, name, uri="", customProperties={"tree": tree})
     add_artifact(registry_url, version, name="a", uri="gs://old", customProperties={"tree": tree})
-    before = versions_of(registry_url, name)
-    register(registry_url, model_name=name, on_existing_version=policy)
-    assert versions_of(registry_url, name)[:1] == before
+    (before,) = versions_of(registry_url, name)
+    for _ in range(2):
+        register(registry_url, model_name=name, on_existing_version=policy)
+    (now, *_) = versions_of(registry_url, name)
+    assert now["customProperties"]["tree"] == before["customProperties"]["tree"]
+    assert now["artifacts"][0]["customProperties"] == before["artifacts"][0]["customProperties"]
+    assert (now["artifacts"][0]["uri"] == "gs://old") == (policy != "update")
+    assert "kept properties otherwise" not in capsys.readouterr().out
 
 
 def test_a_name_of_the_greatest_length_registers_and_is_found_again(registry_url: str) -> None:

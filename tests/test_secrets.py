@@ -57,6 +57,7 @@ SECRET_KEYS = [
         "encryption_key",
     ),
     *("AZURE_STORAGE_KEY", "account_key", "pass", "sig", "openai_key", "wandb-key", "KAGGLE_KEY"),
+    *("signing_key", "auth_key", "clientKey", "SERVICE_KEY", "master_key", "AZURE_KEY", "ANTHROPIC_KEY", "proxy_pass"),
     *(
         "credential",
         "credentials",
@@ -82,6 +83,7 @@ OPEN_KEYS = [
     ),
     *("tokenizer", "tokenizer_name", "tokenizer_class", "token_type", "token_ids", "tokenization"),
     *("eos_token", "bos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token", "eosToken"),
+    *("stop_token", "special_token"),
     *(
         "eos_token_id",
         "pad_token_id",
