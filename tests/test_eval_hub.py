@@ -140,7 +140,7 @@ def test_the_best_score_is_a_benchmark_s_share_of_right_answers(
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_a_further_run_never_takes_another_benchmark_s_name(order: tuple[int, ...], tmp_path: Path) -> None:
     runs = [benchmark(metrics={"acc": 0.1}), benchmark(metrics={"acc": 0.2}), benchmark(id="b_2", metrics={"acc": 0.3})]
-    scores = recorded(tmp_path, {"results": {"benchmarks": [runs[place] for place in order]}})
+    scores = recorded_job(tmp_path, {"results": {"benchmarks": [runs[place] for place in order]}})
     assert sorted(value for name, value in scores.items() if name.startswith("eval_")) == [0.1, 0.2, 0.3]
 
 
