@@ -128,6 +128,19 @@ def test_a_retry_that_increments_leaves_another_steps_half_made_version_alone(
     assert held == [("1.0.0", ["gs://theirs/model"]), ("1.0.1", ["gs://ours/a"]), ("1.0.2", ["gs://ours/b"])]
 
 
+def test_a_retry_takes_its_whole_version_rather_than_a_half_made_one(registry: LocalRegistry) -> None:
+    model = registry.add_model("fine-tuned-model")
+    registry.add_artifact(registry.add_version(model["id"], "1.0.0")["id"], uri="gs://theirs/model")
+    half, whole = (
+        registry.add_version(model["id"], name, customProperties={"pipeline_run_id": "run-1"})
+        for name in ("1.0.1", "1.0.2")
+    )
+    registry.add_artifact(whole["id"], uri="gs://ours/model")
+    register(registry.url, model_uri="gs://ours/model", on_existing_version="increment")
+    assert len(registry.versions()) == 3
+    assert registry.artifacts(half) == []
+
+
 def test_a_retry_finds_the_version_that_it_took_beside_a_pre_release_of_the_same_number(
     registry: LocalRegistry,
 ) -> None:
