@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .local_registry import LocalRegistry
+from .registering import register
 from .subject import arguments, evaluation, properties, redaction, report
 
 checked_custom = arguments.checked_custom
@@ -323,3 +325,9 @@ def test_an_image_by_digest_holds_no_credentials() -> None:
     for image in (uri, short):
         assert redact(image) == image
         assert without_credentials(image) == image
+
+
+def test_no_secret_goes_into_any_field(registry: LocalRegistry) -> None:
+    secret = "hf_" + "a1b2c3d4" * 4
+    register(registry.url, source_pipeline_run_name=secret, model_description=f"see {secret}", author=secret)
+    assert secret not in repr((registry.models(), registry.versions(), registry.artifacts()))
