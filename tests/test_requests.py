@@ -260,10 +260,13 @@ def test_a_yes_that_arrives_torn_is_read_back(
         b"[" * 100_000,
     ],
 )
-def test_an_odd_list_is_an_error(registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+def test_an_odd_list_is_an_error_at_once(
+    registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch, waits: list[float], body: bytes
+) -> None:
     monkeypatch.setattr(registry, "answered", lambda request: (200, "application/json", body))
     with pytest.raises(ConnectionError, match="no Model Registry JSON"):
         register(registry.url)
+    assert not waits
 
 
 @pytest.mark.parametrize("run_id", ["nightly token=abc123def456", "r" * 5000, "  run-1 "])
