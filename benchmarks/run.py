@@ -1,4 +1,4 @@
-"""Measure what the README promises of speed, memory and scale, and print one table.
+"""Measure speed, memory and scale against their goals, and print one table.
 
     python benchmarks/run.py [--quick]
 

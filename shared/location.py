@@ -225,7 +225,7 @@ def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
 
 
 def s3_query(metadata: dict[str, Any]) -> str:
-    """Write KFP's session info (a JSON text, all values texts; its source) as a query, "" without an endpoint."""
+    """Write KFP's session info (a JSON text, all values texts; KFP's source) as a query, "" without an endpoint."""
     session = json.loads(metadata.get("store_session_info") or "{}")
     params = session.get("Params", {})
     endpoint, region = params.get("endpoint"), params.get("region")

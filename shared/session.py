@@ -18,9 +18,8 @@ from .address import Server, Token
 # Servers up to mid-2026 serve v1alpha3 only, newer ones both until April 2027.
 API_VERSIONS = ("v1", "v1alpha3")
 CONNECT_SECONDS, ANSWER_SECONDS, TOTAL_SECONDS = 5, 30, 35
-MOST_LOST_SECONDS = (
-    300.0  # of one registration, in vain tries and waits: KFP 2.17 repeats no step that failed (measured)
-)
+# Of one registration, in vain tries and waits: KFP 2.17 repeats no step that failed (measured).
+MOST_LOST_SECONDS = 300.0
 TRANSIENT = (0, 429, 500, 502, 503, 504)
 
 log = logging.getLogger("model_registry")

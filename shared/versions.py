@@ -1,4 +1,4 @@
-"""Whose version it is, and what the four policies do; it knows no HTTP and no wire format.
+"""Whose version it is, and what the four policies do; it knows paths and entities, but no HTTP.
 
 A version is *ours* if this run made it, in this try or in an earlier one: it carries this run's ID, and its artifact
 has our location or is missing. What is ours is completed and corrected, so that a retry is safe; what is not is up to

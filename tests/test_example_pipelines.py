@@ -1,4 +1,4 @@
-"""The example pipelines: what they compile to, and that one of them runs here as it stands in the README."""
+"""The example pipelines: what they compile to, and that one of them runs here as the README says."""
 
 # ruff: noqa: D103
 

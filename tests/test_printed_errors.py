@@ -205,9 +205,9 @@ SCENARIOS: dict[str, Callable[[Surroundings], Any]] = {
 
 
 def printed(scenario: Callable[[Surroundings], Any], surroundings: Surroundings) -> str:
-    """The last line of the step's log, with the parts that differ from run to run as in the README."""
+    """The last line of the step's log, with the parts that differ from run to run as in OPERATIONS.md."""
     surroundings[1].setattr("time.sleep", lambda seconds: None)
-    with pytest.raises(Exception) as error:  # noqa: PT011 (which one it is stands in the README)
+    with pytest.raises(Exception) as error:  # noqa: PT011 (which one it is stands there, too)
         scenario(surroundings)
     text = f"{error.typename}: {error.value}"
     text = re.sub(

@@ -35,7 +35,7 @@ Answer = tuple[int, JSON]
 
 
 class Api:
-    """The REST API below `/api/model_registry/<version>/`: what a request does and what it answers."""
+    """The REST API's routes, and what each does with a store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store

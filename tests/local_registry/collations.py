@@ -34,9 +34,8 @@ def folded(text: str) -> str:
 
     Neither case, accents nor strokes count; kana are alike whatever their kind and size; what has no width is nothing.
     """
-    letters = (
-        unicodedata.normalize("NFKD", text).casefold().replace("и\u0306", "й")
-    )  # the one that is a letter of its own
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    letters = decomposed.replace("и\u0306", "й")  # the one that is a letter of its own
     kept = "".join(char for char in letters if not is_weightless(char))
     return kept.translate(SMALL_KANA).translate(ALIKE)
 

@@ -161,9 +161,8 @@ def comparison(kind: Kind, name: str, value_field: str, operator: str, wanted: A
     try:
         wanted = as_column(column, operator, wanted)
     except ValueError as error:
-        if (
-            collation != "exact"
-        ):  # MySQL and MariaDB make a number of any text; that they find `0` in names is left out here
+        # MySQL and MariaDB make a number of any text; that they find `0` in names is left out here.
+        if collation != "exact":
             return lambda entity: False
         message = "invalid filter query, type mismatch or invalid value in comparison"
         raise ApiError(400, message) from error
