@@ -35,23 +35,19 @@ def artifact(kind: type[ArtifactT], name: str, uri: str, metadata: dict[str, Any
     return built
 
 
-def model_artifact(
-    uri: str = "", metadata: dict[str, Any] | None = None, path: str | Path = "", name: str = "output_model"
-) -> dsl.Model:
+def model_artifact(uri: str = "", metadata: dict[str, Any] | None = None, path: str | Path = "") -> dsl.Model:
     """A model artifact as a training step leaves it behind."""
-    return artifact(dsl.Model, name, uri, metadata or {}, path)
+    return artifact(dsl.Model, "output_model", uri, metadata or {}, path)
 
 
-def metrics(values: dict[str, Any] | None = None, uri: str = "", name: str = "output_metrics") -> dsl.Metrics:
+def metrics(values: dict[str, Any] | None = None) -> dsl.Metrics:
     """A metrics artifact; its values are its metadata."""
-    return artifact(dsl.Metrics, name, uri, values or {}, "")
+    return artifact(dsl.Metrics, "output_metrics", "", values or {}, "")
 
 
-def results_artifact(
-    path: str | Path, uri: str = "", metadata: dict[str, Any] | None = None, name: str = "output_results"
-) -> dsl.Artifact:
+def results_artifact(path: str | Path) -> dsl.Artifact:
     """An evaluation results artifact whose file, or folder, is at `path`."""
-    return artifact(dsl.Artifact, name, uri, metadata or {}, path)
+    return artifact(dsl.Artifact, "output_results", "", {}, path)
 
 
 def store_session_info(

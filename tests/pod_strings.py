@@ -20,6 +20,7 @@ LONGEST = 131_072  # bytes of one string in argv or the environment, its NUL inc
 LARGEST = 1_048_576  # bytes of a Workflow object that Argo writes, its nodes packed (MAX_WORKFLOW_SIZE)
 VARIABLE = len("ARGO_TEMPLATE=")
 METRICS = 130  # what an evaluation with MMLU logs
+COMPONENT = "comp-model-registry"  # its key in a compiled pipeline
 
 Argo = Literal["3.5", "4.0"]
 JSON = dict[str, Any]
@@ -106,21 +107,20 @@ LAUNCHER = [
 ]
 
 
-def hops(compiled: str, component: str = "comp-model-registry", metrics: int = METRICS) -> list[Hop]:
-    """List the strings that one component of a compiled pipeline becomes.
+def hops(compiled: str, metrics: int = METRICS) -> list[Hop]:
+    """List the strings that the component of this folder becomes in a compiled pipeline.
 
     Args:
         compiled: The YAML that KFP's compiler wrote.
-        component: The component's key in it.
         metrics: How many metrics the evaluation has logged: they travel along.
 
     Returns:
         The hops, in the order in which the program passes them.
     """
-    (step,) = [step for step in steps(compiled) if step.name == component]
+    (step,) = [step for step in steps(compiled) if step.name == COMPONENT]
     task = max(step.tasks, key=lambda task: size(go_json(task)))
     given = {"component": go_json(step.component), "task": go_json(task), "container": go_json(step.container)}
-    task_name = component.removeprefix("comp-")
+    task_name = COMPONENT.removeprefix("comp-")
     driver = [*DRIVER, "--task_name", task_name, *(word for name in given for word in (f"--{name}", given[name]))]
     inputs = [{"name": name, "value": value} for name, value in given.items()]
     inputs += [{"name": "task-name", "value": task_name}, {"name": "parent-dag-id", "value": "123456"}]
@@ -142,7 +142,7 @@ def longest(compiled: str, argo: Argo, metrics: int = METRICS) -> Hop:
     return max((hop for hop in hops(compiled, metrics=metrics) if hop.argo in ("", argo)), key=lambda hop: hop.size)
 
 
-def workflow_object(compiled: str, iterations: int = 1, metrics: int = METRICS) -> WorkflowObject:
+def workflow_object(compiled: str, iterations: int = 1) -> WorkflowObject:
     """Weigh a run's Workflow object at its end, as KFP 2.17 makes it.
 
     A step's texts stand in the workflow's arguments, and in the nodes of each of its runs: of the driver two, of the
@@ -151,7 +151,6 @@ def workflow_object(compiled: str, iterations: int = 1, metrics: int = METRICS) 
     Args:
         compiled: The YAML that KFP's compiler wrote.
         iterations: How often a loop runs.
-        metrics: How many metrics the evaluation has logged.
 
     Returns:
         The object.
@@ -160,7 +159,7 @@ def workflow_object(compiled: str, iterations: int = 1, metrics: int = METRICS) 
     nodes: dict[str, JSON] = {}
     for step in steps(compiled, iterations):
         texts = {"component": go_json(step.component), "container": go_json(step.container)}
-        patch = [{"name": "pod-spec-patch", "value": step.patch(metrics)}]
+        patch = [{"name": "pod-spec-patch", "value": step.patch(METRICS)}]
         arguments += texts.values()
         for number, task in enumerate(step.tasks):
             arguments.append(go_json(task))

@@ -56,8 +56,8 @@ OF_A_CLONE = (
 )
 
 
-def docstring_args(function: Any = model_registry.python_func) -> dict[str, str]:
-    described = (inspect.getdoc(function) or "").partition("Args:\n")[2].partition("\n\n")[0]
+def docstring_args() -> dict[str, str]:
+    described = (inspect.getdoc(model_registry.python_func) or "").partition("Args:\n")[2].partition("\n\n")[0]
     return dict(re.findall(r"^ +(\w+): (.+)$", described, re.MULTILINE))
 
 
