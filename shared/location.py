@@ -120,13 +120,13 @@ def locate_model(
         location = path_location(model_uri, mounts)
     elif model_uri:
         shown = redact(model_uri.rpartition("@")[2])  # what stands before it may be a password
-        raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was registered.")
+        raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was sent.")
     else:
         location = artifact_location(artifact, workspace, mounts, exists)
     if (size := len(location.encode())) > LONGEST_URI:
         raise ValueError(
             f"The model's URI has {size:,} bytes and the registry takes {LONGEST_URI:,} at most: {location[:100]}… "
-            "Nothing was registered; store the model under a shorter name."
+            "Store the model under a shorter name. Nothing was sent."
         )
     return location
 
@@ -162,6 +162,8 @@ def store_location(uri: str, metadata: dict[str, Any]) -> str:
     location = without_credentials(uri)
     if location != uri:
         log.info("A location held credentials, without which it is registered.")
+    if location.startswith("/"):  # the local runner's results
+        return f"file://{location}"
     if not location.startswith(("s3://", "minio://")):
         return location
     location = f"s3://{location.partition('://')[2]}"
@@ -226,11 +228,14 @@ def path_location(path: str, mounts: Sequence[Mount] | None) -> str:
 
 def s3_query(metadata: dict[str, Any]) -> str:
     """Write KFP's session info (a JSON text, all values texts; KFP's source) as a query, "" without an endpoint."""
-    session = json.loads(metadata.get("store_session_info") or "{}")
-    params = session.get("Params", {})
-    endpoint, region = params.get("endpoint"), params.get("region")
-    if not endpoint and region and session["Provider"] == "s3":
-        endpoint = "s3.amazonaws.com"
+    try:
+        session = json.loads(metadata["store_session_info"])
+        params = session["Params"]
+        endpoint, region = params.get("endpoint"), params.get("region")
+        if not endpoint and region and session["Provider"] == "s3":
+            endpoint = "s3.amazonaws.com"
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return ""
     if not endpoint:
         return ""
     if "://" not in endpoint:

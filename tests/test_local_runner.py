@@ -45,6 +45,7 @@ def test_a_finetuned_model_is_registered_with_its_results(registry: LocalRegistr
     assert task.output == model["id"]
     assert artifact["uri"] == f"file://{paths['model']}"
     held = values(version)
+    assert held["eval_results_uri"] == f"file://{RESULTS}"
     assert held["base_model"] == "ibm-granite/granite-3.1-8b-base"
     assert held["pipeline_run_url"].endswith(f"/runs/details/{held['pipeline_run_id']}")
     assert (held["training_num_epochs"], held["training_learning_rate"]) == (3.0, 2e-5)

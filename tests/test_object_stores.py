@@ -96,6 +96,15 @@ def test_without_an_endpoint_it_is_bucket_and_key_alone_and_the_log_says_so(
     assert "endpoint is unknown" in remarks[0]
 
 
+@pytest.mark.parametrize(
+    "info",
+    ["", "no JSON", "[]", "{}", '{"Provider": "s3", "Params": null}', '{"Params": {"region": "eu"}}', {"Params": 1}],
+)
+def test_session_info_that_cannot_be_read_costs_the_endpoint_alone(info: Any) -> None:
+    found, remarks = locate(artifact("s3://b/key", info))
+    assert (found, len(remarks)) == ("s3://b/key", 1)
+
+
 @pytest.mark.parametrize("given", [artifact("minio://b/key"), artifact("minio://b/key", session(region="us-east-1"))])
 def test_a_region_alone_names_no_endpoint(given: Any) -> None:
     assert locate(given)[0] == "s3://b/key"
@@ -237,7 +246,7 @@ def test_no_artifact_is_an_empty_one_and_an_importer_s_placeholders_are_none() -
 def test_results_are_located_in_the_form_that_the_model_has() -> None:
     metadata = {"store_session_info": store_session_info()}
     assert location.store_location("minio://b/results.json", metadata) == "s3://b/results.json" + ENDPOINT
-    assert location.store_location("/outputs/results.json", {}) == "/outputs/results.json"
+    assert location.store_location("/outputs/results.json", {}) == "file:///outputs/results.json"
 
 
 def test_a_remark_on_results_does_not_speak_of_the_model(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,6 +120,19 @@ def login_page(surroundings: Surroundings) -> None:
         register(registry.url)
 
 
+def redirect(surroundings: Surroundings) -> None:
+    with LocalRegistry() as registry:
+        registry.inject(302, headers={"Location": "https://login.example.com/start"})
+        register(registry.url)
+
+
+def proxy_refuses(surroundings: Surroundings) -> None:
+    with LocalRegistry() as proxy:
+        surroundings[1].setenv("https_proxy", proxy.url)
+        proxy.inject(403, match="CONNECT")
+        register("https://registry.example.com")
+
+
 def wrong_path(surroundings: Surroundings) -> None:
     with LocalRegistry(apis=()) as registry:
         register(registry.url)
@@ -194,6 +207,8 @@ SCENARIOS: dict[str, Callable[[Surroundings], Any]] = {
     "The port speaks TLS": tls_port,
     "The address is not the registry's": wrong_path,
     "A login page answers": login_page,
+    "Another address answers": redirect,
+    "The proxy refuses the way": proxy_refuses,
     "The version exists": version_exists,
     "The model or version is archived": archived,
     "The database folds names": name_refused,

@@ -83,7 +83,7 @@ def test_it_registers_a_model_with_all_its_inputs(registry: LocalRegistry, tmp_p
     assert (held["team"], held["rank"]) == ("vision", 3.0)
     assert held["best_metric"] in held
     assert held[held["best_metric"]] == held["best_score"]
-    assert held["eval_results_uri"] == str(RESULTS)
+    assert held["eval_results_uri"] == f"file://{RESULTS}"
     assert "pipeline_name" not in held, "an unresolved placeholder counts as empty"
     assert (tmp_path / "pipeline_log.txt").read_text() == "Model Registry: toy-digits v1.0.0 (ID: 1)\n"
     # KFP's own executor prints its whole input first; what this component prints is below.
