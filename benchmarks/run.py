@@ -104,7 +104,7 @@ def time_rows(folder: Path) -> Iterator[Row]:
         with server(tls=files if any(trusted) else None, latency=latency / 1000) as (url, _):
             seconds = median_seconds(url, *trusted)
         ratio = seconds["component"] / seconds["plain client"]
-        # With a CA by path neither loads the system's CAs, whose loading is most of the plain client's time otherwise.
+        # With a CA by path neither loads the system's, which takes most of the plain client's time otherwise.
         goal = 0.8 if way.endswith("by path") else 0.6
         yield (
             f"a new version over {way}, {latency} ms added per request",
