@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .redaction import redact, without_credentials
+from .redaction import redact_address, without_credentials
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 DEFAULT_PORT = 8080  # nobody means it who writes https:// without a port
@@ -84,10 +84,9 @@ def registry_base_url(address: str, port: int, is_secure: bool = False) -> str:
     Raises:
         ValueError: It is no address.
     """
-    shown = redact(address.rpartition("@")[2])  # what stands before it may be a password
     refusal = ValueError(
-        f"registry_address={shown!r} is no server address: write a host, host:port, [IPv6]:port or an "
-        "http(s):// URL, without user name, query or fragment. Nothing was sent."
+        f"registry_address={redact_address(address)!r} is no server address: write a host, host:port, "
+        "[IPv6]:port or an http(s):// URL, without user name, query or fragment. Nothing was sent."
     )
     text = address.strip()
     with contextlib.suppress(ValueError):

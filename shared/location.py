@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .properties import log, unwrapped
-from .redaction import redact, without_credentials
+from .redaction import redact_address, without_credentials
 
 Exists = Callable[[str], bool]
 
@@ -119,7 +119,7 @@ def locate_model(
     elif model_uri.startswith("/"):
         location = path_location(model_uri, mounts)
     elif model_uri:
-        shown = redact(model_uri.rpartition("@")[2])  # what stands before it may be a password
+        shown = redact_address(model_uri)
         raise ValueError(f"model_uri {shown!r} is neither a URI nor an absolute path. Nothing was sent.")
     else:
         location = artifact_location(artifact, workspace, mounts, exists)

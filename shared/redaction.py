@@ -80,6 +80,11 @@ def redact(text: str) -> str:
     return "".join(done) + text[kept:]
 
 
+def redact_address(address: str) -> str:
+    """Hide the secrets in an address that is refused: what stands before its `@` may be a password."""
+    return redact(address.rpartition("@")[2])
+
+
 def without_credentials(uri: str) -> str:
     """Drop a URI's credentials: it stays a location that others, with their own, can use.
 
